@@ -1,0 +1,84 @@
+# make            the module, against the distribution's nginx-dev
+# make demo       a connector on loopback, played through
+# make test       units, fuzz corpora, integration
+# make NGINX_SRC=/path   the module, against a plain nginx tree
+# make help       everything else
+
+BUILD     ?= build
+NGINX_DEV ?= /usr/share/nginx/src
+MODULE     = $(BUILD)/ngx_http_rms_module.so
+CORE       = $(BUILD)/core/librms.a
+
+PACKAGES_BUILD = gcc make nginx nginx-dev libxml2-dev libkrb5-dev libssl-dev \
+                 libpcre2-dev zlib1g-dev
+PACKAGES_DEMO  = $(PACKAGES_BUILD) krb5-kdc krb5-admin-server krb5-user curl \
+                 openssl python3 perl libgssapi-perl
+PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi xz-utils
+
+CFLAGS_CORE = -std=c11 -O2 -g -D_GNU_SOURCE -fPIC -Wall -Wextra -Wshadow \
+              -Wconversion -Werror -Isrc -I/usr/include/libxml2 $(CFLAGS_EXTRA)
+LIBS_CORE   = -lxml2 -lgssapi_krb5 -lkrb5 -lk5crypto -lcrypto -lz -lpthread
+
+CORE_SRCS   = $(sort $(wildcard src/*.c))
+CORE_OBJS   = $(CORE_SRCS:src/%.c=$(BUILD)/core/%.o)
+HEADERS     = $(wildcard src/*.h)
+UNITS       = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
+FUZZERS     = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+
+.PHONY: all module demo test units corpus integration lint packages-% clean help
+
+all: packages-BUILD module
+
+module: $(MODULE)
+
+help:
+	@sed -n 's/^# \(make.*\)/\1/p' Makefile
+
+packages-%:
+	@t/packages.sh $(PACKAGES_$*)
+
+$(MODULE): config $(wildcard ngx_rms_module/*) $(CORE_SRCS) $(HEADERS)
+	@t/build-module.sh "$(BUILD)" "$(NGINX_DEV)" "$(NGINX_SRC)"
+
+demo: packages-DEMO module
+	@t/demo/run.sh
+
+test: packages-TEST module units corpus
+	@echo "integration: t/*.t"
+	@prove t/*.t
+
+$(BUILD)/core/%.o: src/%.c $(HEADERS)
+	@mkdir -p $(BUILD)/core
+	$(CC) $(CFLAGS_CORE) -c -o $@ $<
+
+$(CORE): $(CORE_OBJS)
+	@rm -f $@
+	ar rcs $@ $(CORE_OBJS)
+
+$(BUILD)/unit/ticket.o: t/unit/ticket.c t/unit/ticket.h
+	@mkdir -p $(BUILD)/unit
+	$(CC) $(CFLAGS_CORE) -It/unit -c -o $@ $<
+
+$(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/unit/ticket.o $(CORE)
+	@mkdir -p $(BUILD)/unit
+	$(CC) $(CFLAGS_CORE) -It/unit -o $@ $< $(BUILD)/unit/ticket.o $(CORE) \
+		-lcmocka $(LIBS_CORE)
+
+units: $(UNITS)
+	@for unit in $(UNITS); do $$unit || exit 1; done
+
+# The corpora are replayed with the plain compiler; t/fuzz/README says how to
+# build the same files as libFuzzer targets.
+
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(CORE)
+	@mkdir -p $(BUILD)/fuzz
+	$(CC) $(CFLAGS_CORE) -o $@ $< t/fuzz/replay.c $(CORE) $(LIBS_CORE)
+
+corpus: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do \
+		name=$${fuzzer##*/fuzz_}; \
+		$$fuzzer t/fuzz/corpus/$$name || exit 1; \
+	done
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,339 @@
+
+/*
+ * The ACCESS phase: steps 1 (classify) and 2 (identify) of a request's way.
+ * It returns only 400, 401, 403, 404, 503 and never decides what a caller may
+ * do; the guard of hand-over locations runs before it, in PREACCESS.
+ */
+
+
+#include "ngx_http_rms_module.h"
+
+
+static ngx_int_t ngx_http_rms_identify(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_negotiate(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_str_t *credentials);
+static ngx_int_t ngx_http_rms_leg_next(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_str_t *token, rms_token_info_t *info);
+static ngx_int_t ngx_http_rms_identified(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+
+
+/*
+ * A hand-over location is entered through rms_pass alone.  PREACCESS runs for
+ * subrequests too, ACCESS does not.
+ */
+
+ngx_int_t
+ngx_http_rms_preaccess_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                 uri;
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (!rlcf->handover) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_rms_ctx_get(r);
+
+    if (ctx && ctx->handed_over && ctx->verdict.allow) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_rms_count_reason(r, RMS_REASON_NO_VERDICT);
+
+    uri = ngx_http_rms_escape(r->pool, &r->uri);
+
+    ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 0,
+                       "denied: reason=no_verdict uri=\"%V\"; a location of "
+                       "\"pass\" is entered through \"rms_pass\" alone", &uri);
+
+    return NGX_HTTP_FORBIDDEN;
+}
+
+
+ngx_int_t
+ngx_http_rms_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (rlcf->handover) {
+        /* PREACCESS has seen the verdict */
+        return NGX_OK;
+    }
+
+    if (rlcf->pass == NULL && rlcf->acceptor == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_rms_ctx_create(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->auth_state == NGX_HTTP_RMS_WAITING) {
+        return NGX_AGAIN;
+    }
+
+    if (rlcf->pass) {
+        rc = ngx_http_rms_classify(r, ctx);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->auth_state == NGX_HTTP_RMS_REFUSED) {
+        return ngx_http_rms_refuse(r, ctx, ctx->auth_reason, ctx->auth_status);
+    }
+
+    if (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED) {
+        return ngx_http_rms_identified(r, ctx);
+    }
+
+    return ngx_http_rms_identify(r, ctx);
+}
+
+
+/* Which endpoint is this?  A path that is not in the table ends here. */
+
+ngx_int_t
+ngx_http_rms_classify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_str_t  target;
+
+    if (!ctx->classified) {
+        ctx->classified = 1;
+
+        if (r->valid_unparsed_uri) {
+            target = r->unparsed_uri;
+            ctx->path = rms_endpoint_find(&target, 1);
+
+        } else {
+            /* rewritten by the operator: already decoded, without arguments */
+            target = r->uri;
+            ctx->path = rms_endpoint_find(&target, 0);
+        }
+    }
+
+    switch (ctx->path.kind) {
+
+    case RMS_PATH_BAD:
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_BAD_PATH,
+                                   NGX_HTTP_BAD_REQUEST);
+
+    case RMS_PATH_UNKNOWN:
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_UNKNOWN_PATH,
+                                   NGX_HTTP_NOT_FOUND);
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+/* A refusal of the phase: the status goes to nginx, the reason to the log. */
+
+ngx_int_t
+ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_reason_e reason, ngx_int_t status)
+{
+    ngx_str_t  uri, after = ngx_string(NGX_HTTP_RMS_RETRY_AFTER);
+
+    ctx->auth_reason = reason;
+
+    ngx_http_rms_count_reason(r, reason);
+
+    if (status == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_rms_challenge(r, reason == RMS_REASON_AUTH_CONTINUE
+                                     ? &ctx->auth_token : NULL)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_rms_header_out(r, "Retry-After", &after) == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    uri = ngx_http_rms_escape(r->pool, &r->unparsed_uri);
+
+    ngx_http_rms_event(status == NGX_HTTP_UNAUTHORIZED ? NGX_LOG_INFO
+                                                       : NGX_LOG_WARN,
+                       r->connection->log, 0,
+                       "refused: reason=%V status=%i uri=\"%V\"",
+                       rms_reason_name(reason), status, &uri);
+
+    return status;
+}
+
+
+static ngx_int_t
+ngx_http_rms_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_str_t     value[2], credentials;
+    ngx_uint_t    n;
+    rms_scheme_e  scheme;
+
+    n = ngx_http_rms_header_find(&r->headers_in.headers, "Authorization",
+                                 sizeof("Authorization") - 1, value, 2);
+
+    if (n > 1) {
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_MALFORMED,
+                                   NGX_HTTP_BAD_REQUEST);
+    }
+
+    scheme = n ? rms_authorization_split(&value[0], &credentials)
+               : RMS_SCHEME_NONE;
+
+    switch (scheme) {
+
+    case RMS_SCHEME_NEGOTIATE:
+        return ngx_http_rms_negotiate(r, ctx, &credentials);
+
+    case RMS_SCHEME_NONE:
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_NO_CREDENTIALS,
+                                   NGX_HTTP_UNAUTHORIZED);
+
+    case RMS_SCHEME_NTLM:
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_NTLM_NOT_ALLOWED,
+                                   NGX_HTTP_FORBIDDEN);
+
+    default:
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_SCHEME,
+                                   NGX_HTTP_UNAUTHORIZED);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_rms_negotiate(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_str_t *credentials)
+{
+    rms_rc_e          rc;
+    ngx_int_t         status;
+    rms_str_t         token;
+    rms_token_info_t  info;
+
+    /* heap, not pool: the token goes to a thread and may outlive us */
+
+    token.len = 0;
+    token.data = malloc(rms_base64_decoded_max(credentials->len) + 1);
+    if (token.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = rms_base64_decode(credentials, RMS_TOKEN_MAX, &token);
+
+    if (rc != RMS_OK || token.len == 0) {
+        free(token.data);
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_MALFORMED,
+                                   NGX_HTTP_BAD_REQUEST);
+    }
+
+    info = rms_token_sniff(&token);
+
+    switch (info.kind) {
+
+    case RMS_TOKEN_SPNEGO_INIT:
+    case RMS_TOKEN_SPNEGO_RESP:
+    case RMS_TOKEN_KRB5:
+        status = ngx_http_rms_leg_next(r, ctx, &token, &info);
+        break;
+
+    case RMS_TOKEN_NTLM:
+
+        /* no new challenge: it would only bring the same token again (D46) */
+
+        status = ngx_http_rms_refuse(r, ctx, RMS_REASON_NTLM_NOT_ALLOWED,
+                                     NGX_HTTP_FORBIDDEN);
+        break;
+
+    default:
+        status = ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_MALFORMED,
+                                     NGX_HTTP_UNAUTHORIZED);
+        break;
+    }
+
+    /* handed to a login, the token is not ours any more */
+
+    if (status != NGX_AGAIN) {
+        free(token.data);
+    }
+
+    return status;
+}
+
+
+/* A first leg drops what an earlier handshake left; a later one needs it. */
+
+static ngx_int_t
+ngx_http_rms_leg_next(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_str_t *token, rms_token_info_t *info)
+{
+    rms_gss_context_t   *context;
+    ngx_http_rms_leg_t  *leg;
+
+    leg = ngx_http_rms_leg_find(r->connection);
+
+    if (info->kind == RMS_TOKEN_SPNEGO_RESP) {
+
+        if (leg == NULL || leg->context == NULL
+            || leg->keytab != ctx->conf->acceptor)
+        {
+            return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_FAILED,
+                                       NGX_HTTP_UNAUTHORIZED);
+        }
+
+        return ngx_http_rms_gss_start(r, ctx, token, leg);
+    }
+
+    if (leg) {
+        context = ngx_http_rms_leg_take(leg);
+
+        if (context) {
+            rms_gss_context_free(context);
+        }
+    }
+
+    return ngx_http_rms_gss_start(r, ctx, token, NULL);
+}
+
+
+/* A location without rms_pass has no verdict: a role is what admits. */
+
+static ngx_int_t
+ngx_http_rms_identified(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (rlcf->pass) {
+        return NGX_OK;
+    }
+
+    ngx_http_rms_authorise(r, ctx);
+
+    if (ctx->acl.role == RMS_ROLE_NONE) {
+        ctx->verdict = rms_policy_refuse(ctx->acl.reason);
+        ngx_http_rms_log_verdict(r, ctx);
+        ngx_http_rms_count_verdict(r, ctx);
+
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    return NGX_OK;
+}

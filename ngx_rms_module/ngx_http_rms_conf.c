@@ -1,0 +1,561 @@
+
+/*
+ * Configuration: create, merge and the plain directives.  Everything is read
+ * at load and constant afterwards; what contradicts itself is refused here
+ * or, when it takes the whole configuration to see, in ngx_http_rms_check.c.
+ */
+
+
+#include "ngx_http_rms_module.h"
+
+
+static void ngx_http_rms_free_acceptor(void *data);
+static char *ngx_http_rms_merge_auth(ngx_conf_t *cf,
+    ngx_http_rms_loc_conf_t *conf);
+static void ngx_http_rms_raise_body_limits(ngx_conf_t *cf);
+
+
+void *
+ngx_http_rms_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     rmcf->used = 0;
+     *     rmcf->zone_name = { 0, NULL };
+     *     rmcf->zone_size = 0;
+     *     rmcf->shm_zone = NULL;
+     *     rmcf->zone = NULL;
+     *     rmcf->krb5_pool_name = { 0, NULL };
+     *     rmcf->krb5_pool = NULL;
+     *     rmcf->redis = 0;
+     *     rmcf->seal_key_file = { 0, NULL };
+     */
+
+    rmcf->body_memory = NGX_CONF_UNSET_SIZE;
+
+    if (ngx_array_init(&rmcf->backends, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->keytabs, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->lists, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->identities, cf->pool, 4, sizeof(void *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return rmcf;
+}
+
+
+char *
+ngx_http_rms_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_rms_main_conf_t  *rmcf = conf;
+
+    ngx_conf_init_size_value(rmcf->body_memory, 256 * 1024 * 1024);
+
+    if (rmcf->body_memory < RMS_BODY_MAX_LARGE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rms_body_memory\" is smaller than one request "
+                           "body may be; write \"rms_body_memory 16m;\" "
+                           "or more");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_http_rms_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_rms_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->pass = NULL;
+     *     conf->policies = NULL;
+     *     conf->keytab = { 0, NULL };
+     *     conf->acceptor = NULL;
+     *     conf->status = 0;
+     *     conf->handover = 0;
+     *     conf->pass_file = NULL;
+     *     conf->pass_line = 0;
+     */
+
+    conf->auth = NGX_CONF_UNSET_UINT;
+    conf->list = NGX_CONF_UNSET_PTR;
+    conf->grants = NGX_CONF_UNSET_PTR;
+    conf->domains = NGX_CONF_UNSET_PTR;
+    conf->deny = NGX_CONF_UNSET_UINT;
+    conf->inspect = NGX_CONF_UNSET_UINT;
+    conf->replay = NGX_CONF_UNSET_UINT;
+    conf->public_url = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+char *
+ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_rms_loc_conf_t  *prev = parent;
+    ngx_http_rms_loc_conf_t  *conf = child;
+
+    ngx_conf_merge_uint_value(conf->auth, prev->auth,
+                              NGX_HTTP_RMS_AUTH_OFF);
+    ngx_conf_merge_str_value(conf->keytab, prev->keytab, "");
+    ngx_conf_merge_ptr_value(conf->list, prev->list, NULL);
+    ngx_conf_merge_ptr_value(conf->grants, prev->grants, NULL);
+    ngx_conf_merge_ptr_value(conf->domains, prev->domains, NULL);
+    ngx_conf_merge_uint_value(conf->deny, prev->deny, RMS_DENY_FAULT);
+    ngx_conf_merge_uint_value(conf->inspect, prev->inspect,
+                              NGX_HTTP_RMS_INSPECT_ON);
+    ngx_conf_merge_uint_value(conf->replay, prev->replay,
+                              NGX_HTTP_RMS_REPLAY_LOCAL);
+    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
+
+    if (conf->pass) {
+        ngx_http_rms_raise_body_limits(cf);
+    }
+
+    return ngx_http_rms_merge_auth(cf, conf);
+}
+
+
+static char *
+ngx_http_rms_merge_auth(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->auth == NGX_HTTP_RMS_AUTH_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->keytab.len == 0) {
+
+        /* a level above may say "negotiate" for levels that name a keytab */
+
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+        if (conf->pass == NULL && !conf->status && clcf->handler == NULL) {
+            return NGX_CONF_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rms_auth negotiate\" needs a keytab in location "
+                           "\"%V\"; write \"rms_keytab "
+                           "/etc/nginx/rms/http.keytab;\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    conf->acceptor = ngx_http_rms_keytab_get(cf, &conf->keytab);
+
+    return conf->acceptor ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/*
+ * Bodies never touch a disk, so the buffer must hold the largest one an
+ * endpoint takes, and a chunked one is stored with its framing: twice.  The
+ * limit of each endpoint is enforced by our own request body filter.
+ */
+
+static void
+ngx_http_rms_raise_body_limits(ngx_conf_t *cf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->client_max_body_size != 0
+        && clcf->client_max_body_size < RMS_BODY_MAX_LARGE)
+    {
+        clcf->client_max_body_size = RMS_BODY_MAX_LARGE;
+    }
+
+    if (clcf->client_body_buffer_size < 2 * RMS_BODY_MAX_LARGE) {
+        clcf->client_body_buffer_size = 2 * RMS_BODY_MAX_LARGE;
+    }
+}
+
+
+ngx_http_rms_keytab_t *
+ngx_http_rms_keytab_get(ngx_conf_t *cf, ngx_str_t *path)
+{
+    ngx_uint_t                  i;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_rms_keytab_t      *keytab, **keytabs;
+    ngx_http_rms_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
+
+    keytabs = rmcf->keytabs.elts;
+
+    for (i = 0; i < rmcf->keytabs.nelts; i++) {
+        if (keytabs[i]->path.len == path->len
+            && ngx_memcmp(keytabs[i]->path.data, path->data, path->len) == 0)
+        {
+            return keytabs[i];
+        }
+    }
+
+    keytabs = ngx_array_push(&rmcf->keytabs);
+    keytab = ngx_palloc(cf->pool, sizeof(ngx_http_rms_keytab_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (keytabs == NULL || keytab == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    *keytabs = keytab;
+
+    keytab->path = *path;
+    keytab->acceptor = rms_gss_acceptor_create((char *) path->data);
+
+    if (keytab->acceptor == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_rms_free_acceptor;
+    cln->data = keytab->acceptor;
+
+    return keytab;
+}
+
+
+static void
+ngx_http_rms_free_acceptor(void *data)
+{
+    rms_gss_acceptor_free(data);
+}
+
+
+char *
+ngx_http_rms_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rms_loc_conf_t *rlcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    if (rlcf->auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        rlcf->auth = NGX_HTTP_RMS_AUTH_OFF;
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "negotiate") == 0) {
+            rlcf->auth = NGX_HTTP_RMS_AUTH_NEGOTIATE;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "ntlm") == 0
+            || ngx_strcmp(value[i].data, "cert") == 0
+            || ngx_strcmp(value[i].data, "bearer") == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"rms_auth %V\" comes in a later version; "
+                               "write \"rms_auth negotiate;\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown value \"%V\" in \"rms_auth\"; write "
+                           "\"rms_auth negotiate;\" or \"rms_auth off;\"",
+                           &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
+    rmcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rms_keytab_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rms_loc_conf_t *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->keytab.data != NULL) {
+        return "is duplicate; several SPNs go into one keytab";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len > 5 && ngx_strncmp(value[1].data, "FILE:", 5) == 0) {
+        value[1].data += 5;
+        value[1].len -= 5;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rlcf->keytab = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rms_loc_conf_t *rlcf = conf;
+
+    u_char        *p;
+    ngx_str_t     *value;
+    ngx_uint_t     i;
+    ngx_keyval_t  *kv;
+
+    if (rlcf->domains == NGX_CONF_UNSET_PTR) {
+        rlcf->domains = ngx_array_create(cf->pool, 2, sizeof(ngx_keyval_t));
+        if (rlcf->domains == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        p = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
+
+        if (p == NULL || p == value[i].data
+            || p == value[i].data + value[i].len - 1)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"rms_domain\"; write "
+                               "\"rms_domain NETBIOS=REALM;\", as in "
+                               "\"rms_domain CONTOSO=CONTOSO.COM;\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        kv = ngx_array_push(rlcf->domains);
+        if (kv == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        kv->key.data = value[i].data;
+        kv->key.len = p - value[i].data;
+        kv->value.data = p + 1;
+        kv->value.len = value[i].data + value[i].len - p - 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rms_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rms_main_conf_t *rmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rmcf->zone_size) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rmcf->zone_name = value[1];
+    rmcf->zone_size = ngx_parse_size(&value[2]);
+
+    if (rmcf->zone_size == NGX_ERROR
+        || rmcf->zone_size < (ssize_t) (1024 * 1024))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" of \"rms_zone\"; write a size "
+                           "of 1m or more, as in \"rms_zone rms 16m;\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_rms_main_conf_t *rmcf = conf;
+
+    ngx_str_t   *value, name;
+    ngx_uint_t   i;
+
+    if (rmcf->krb5_pool_name.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len > 5 && ngx_strncmp(value[i].data, "krb5=", 5) == 0) {
+            name.data = value[i].data + 5;
+            name.len = value[i].len - 5;
+
+            rmcf->krb5_pool_name = name;
+            rmcf->krb5_pool = ngx_thread_pool_add(cf, &name);
+
+            if (rmcf->krb5_pool == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        if (value[i].len > 5 && ngx_strncmp(value[i].data, "ntlm=", 5) == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in \"rms_thread_pool\": NTLM comes in "
+                               "a later version; leave it out", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"rms_thread_pool\"; "
+                           "write \"rms_thread_pool krb5=NAME;\" beside "
+                           "\"thread_pool NAME threads=2 max_queue=512;\"",
+                           &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rms_replay_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rms_loc_conf_t *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->replay != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        rlcf->replay = NGX_HTTP_RMS_REPLAY_OFF;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "local") == 0) {
+        rlcf->replay = NGX_HTTP_RMS_REPLAY_LOCAL;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "shared") == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rms_replay shared\" comes in a later version; "
+                           "write \"rms_replay local;\"");
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"rms_replay\"; write "
+                       "\"rms_replay local;\" or \"rms_replay off;\"",
+                       &value[1]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* One output form for ever: clients compare these strings ([protocol] 9.10). */
+
+char *
+ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_rms_loc_conf_t *rlcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+    rms_url_t   url;
+
+    value = cf->args->elts;
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+
+        if (rms_url_parse(&value[1], &url) != RMS_OK
+            || url.path.len > 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"rms_public_url\"; "
+                               "write scheme and host without a path, as in "
+                               "\"rms_public_url "
+                               "https://rmsconnector.contoso.com;\"",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, rlcf);
+
+    return rv;
+}
+
+
+/* Directives of which this version knows "off" alone. */
+
+char *
+ngx_http_rms_off_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V %V\" comes in a later version; write \"%V off;\"",
+                       &value[0], &value[1], &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" comes in a later version; leave it out%s",
+                       &cmd->name,
+                       ngx_strcmp(cmd->name.data, "rms_acl_file") == 0
+                       ? " and write its lines as \"rms_allow\"" : "");
+
+    return NGX_CONF_ERROR;
+}

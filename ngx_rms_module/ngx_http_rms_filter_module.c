@@ -1,0 +1,839 @@
+
+/*
+ * The filter module: step 8 of a request's way.  Answers of a backend stream
+ * through untouched but for the three operations that are rewritten: those
+ * are collected under a cap, rewritten, proven and sent with their exact
+ * length.  Error pages of nginx become plain text, a backend that would not
+ * have our identity becomes a 502, and the mutual-authentication token is
+ * added to any answer but a 401.
+ */
+
+
+#include "ngx_http_rms_module.h"
+
+
+static ngx_int_t ngx_http_rms_filter_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_rms_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rms_error_page(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_backend_answer(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_collect_start(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_replace(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_uint_t status, rms_reason_e reason);
+static void ngx_http_rms_hide_all(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rms_add_token(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_map_location(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_table_elt_t *h);
+static ngx_int_t ngx_http_rms_url_map_get(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_url_map_t *map);
+static ngx_int_t ngx_http_rms_public_url(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_str_t *url);
+static ngx_int_t ngx_http_rms_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_rms_collect(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_rms_grow(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, size_t size);
+static ngx_uint_t ngx_http_rms_cut_short(ngx_http_request_t *r, ngx_buf_t *b);
+static ngx_int_t ngx_http_rms_finish(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_rewrite_answer(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_rewrite_result_t *result);
+static ngx_int_t ngx_http_rms_send_answer(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_rms_fail_answer(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, const char *why);
+static ngx_int_t ngx_http_rms_send_plain(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_http_rms_request_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+
+static ngx_http_module_t  ngx_http_rms_filter_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_rms_filter_init,              /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_rms_filter_module = {
+    NGX_MODULE_V1,
+    &ngx_http_rms_filter_module_ctx,       /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+static ngx_http_request_body_filter_pt   ngx_http_next_request_body_filter;
+
+
+static ngx_int_t
+ngx_http_rms_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t            rc;
+    ngx_http_rms_ctx_t  *ctx;
+
+    ctx = ngx_http_rms_ctx_get(r);
+
+    if (ctx == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    rc = NGX_OK;
+
+    if (r->err_status >= NGX_HTTP_BAD_REQUEST) {
+        rc = ngx_http_rms_error_page(r, ctx);
+
+    } else if (ctx->handed_over && r->upstream) {
+        rc = ngx_http_rms_backend_answer(r, ctx);
+    }
+
+    if (rc == NGX_ERROR || ngx_http_rms_add_token(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->collecting) {
+        return NGX_OK;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * nginx is about to send a page of its own for an RMS location.  A redirect
+ * by error_page has another location by now and keeps what it wants.
+ */
+
+static ngx_int_t
+ngx_http_rms_error_page(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_str_t                 after = ngx_string(NGX_HTTP_RMS_RETRY_AFTER);
+    ngx_uint_t                status;
+    rms_reason_e              reason;
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (rlcf->pass == NULL && !rlcf->handover) {
+        return NGX_OK;
+    }
+
+    status = r->err_status;
+    reason = ngx_http_rms_reason(ctx);
+
+    /* 502 and 504 of nginx itself: the backend is gone, or slow */
+
+    if (ctx->handed_over && status == NGX_HTTP_BAD_GATEWAY) {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        reason = RMS_REASON_BACKEND_DOWN;
+
+        if (ngx_http_rms_header_out(r, "Retry-After", &after) == NULL) {
+            return NGX_ERROR;
+        }
+
+    } else if (ctx->handed_over && status == NGX_HTTP_GATEWAY_TIME_OUT) {
+        reason = RMS_REASON_BACKEND_TIMEOUT;
+    }
+
+    return ngx_http_rms_replace(r, ctx, status, reason);
+}
+
+
+/* The answer of a backend: refused, not HTTP, to be rewritten, or as it is. */
+
+static ngx_int_t
+ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    status = r->upstream->headers_in.status_n;
+
+    if (status == 0) {
+
+        /* the proxy module took it for HTTP/0.9 */
+
+        r->http_version = r->http_major * 1000 + r->http_minor;
+        ngx_http_rms_hide_all(r);
+
+        return ngx_http_rms_replace(r, ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    RMS_REASON_BACKEND_DOWN);
+    }
+
+    if (status == NGX_HTTP_UNAUTHORIZED || status == 407) {
+        ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
+                           "backend \"%V\" refused our identity: status=%ui "
+                           "endpoint=%V", &ctx->backend->name, status,
+                           &ctx->path.endpoint->path);
+        ngx_http_rms_hide_all(r);
+
+        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+                                    RMS_REASON_BACKEND_REFUSED);
+    }
+
+    /* challenges are between us and the backend */
+
+    ngx_http_rms_header_hide(&r->headers_out.headers, "WWW-Authenticate",
+                             sizeof("WWW-Authenticate") - 1);
+    ngx_http_rms_header_hide(&r->headers_out.headers, "Proxy-Authenticate",
+                             sizeof("Proxy-Authenticate") - 1);
+    r->headers_out.www_authenticate = NULL;
+
+    if (ngx_http_rms_map_location(r, ctx, r->headers_out.location)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->verdict.rewrite != RMS_REWRITE_NONE && status < 300) {
+        return ngx_http_rms_collect_start(r, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+/* Holds the header: the length is known when the body has been rewritten. */
+
+static ngx_int_t
+ngx_http_rms_collect_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_str_t         value;
+    const char       *why;
+    ngx_table_elt_t  *coding;
+
+    why = NULL;
+    value = r->headers_out.content_type;
+    coding = r->headers_out.content_encoding;
+    ctx->coding = RMS_CODING_IDENTITY;
+
+    if (coding && coding->hash) {
+        ctx->coding = rms_coding_parse(&coding->value);
+    }
+
+    if (r->headers_out.status != NGX_HTTP_OK) {
+        why = "status is not 200";
+
+    } else if (!rms_media_is_xml(&value)) {
+        why = "not XML";
+
+    } else if (ctx->coding == RMS_CODING_UNKNOWN) {
+        why = "unknown Content-Encoding";
+
+    } else if (r->headers_out.content_length_n > RMS_REWRITE_MAX) {
+        why = "too large to be rewritten";
+    }
+
+    if (why) {
+        ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
+                           "answer of backend \"%V\" not usable: %s "
+                           "operation=%V", &ctx->backend->name, why,
+                           &ctx->operation->name);
+        ngx_http_rms_hide_all(r);
+
+        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+                                    RMS_REASON_BACKEND_ANSWER);
+    }
+
+    ctx->collecting = 1;
+
+    r->main_filter_need_in_memory = 1;
+    r->allow_ranges = 0;
+
+    return NGX_OK;
+}
+
+
+/* Puts a short plain text in place of whatever was to be sent. */
+
+static ngx_int_t
+ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_uint_t status, rms_reason_e reason)
+{
+    ctx->answer_reason = reason;
+
+    if (ngx_http_rms_plain_text(r, status, reason, &ctx->plain) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->handed_over) {
+        ngx_http_rms_count_backend(r, ctx, reason);
+    }
+
+    if (r->err_status) {
+        r->err_status = status;
+    }
+
+    r->headers_out.status = status;
+    ngx_str_null(&r->headers_out.status_line);
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+
+    r->headers_out.content_length_n = ctx->plain.len;
+    ngx_str_set(&r->headers_out.content_type, "text/plain");
+    r->headers_out.content_type_len = sizeof("text/plain") - 1;
+    r->headers_out.content_type_lowcase = NULL;
+    ngx_str_null(&r->headers_out.charset);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rms_hide_all(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            h[i].hash = 0;
+        }
+    }
+
+    r->headers_out.www_authenticate = NULL;
+    r->headers_out.content_encoding = NULL;
+    r->headers_out.location = NULL;
+}
+
+
+/* RFC 4559 4.2: the last token goes with the answer, never with a refusal. */
+
+static ngx_int_t
+ngx_http_rms_add_token(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    if (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED
+        || ctx->auth_token.len == 0 || ctx->token_added
+        || r->headers_out.status == NGX_HTTP_UNAUTHORIZED
+        || r->err_status == NGX_HTTP_UNAUTHORIZED)
+    {
+        return NGX_OK;
+    }
+
+    value.len = sizeof("Negotiate ") - 1 + ctx->auth_token.len;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value.data, "Negotiate ", sizeof("Negotiate ") - 1);
+    ngx_memcpy(p, ctx->auth_token.data, ctx->auth_token.len);
+
+    ctx->token_added = 1;
+
+    return ngx_http_rms_header_out(r, "WWW-Authenticate", &value) ? NGX_OK
+                                                                  : NGX_ERROR;
+}
+
+
+/* A redirect to a backend's own name would lead around us. */
+
+static ngx_int_t
+ngx_http_rms_map_location(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_table_elt_t *h)
+{
+    u_char         *p;
+    size_t          n;
+    ngx_str_t       value;
+    rms_url_map_t   map;
+
+    if (h == NULL || h->hash == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_rms_url_map_get(r, ctx, &map) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    n = rms_url_map(&h->value, &map);
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    value.len = map.target.len + h->value.len - n;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value.data, map.target.data, map.target.len);
+    ngx_memcpy(p, h->value.data + n, h->value.len - n);
+
+    h->value = value;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_url_map_get(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_url_map_t *map)
+{
+    u_char     *p;
+    ngx_str_t   url;
+
+    if (ngx_http_rms_public_url(r, ctx, &url) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    map->target.len = url.len + sizeof("/_wmcs") - 1;
+    map->target.data = ngx_pnalloc(r->pool, map->target.len);
+    if (map->target.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(map->target.data, url.data, url.len);
+    ngx_memcpy(p, "/_wmcs", sizeof("/_wmcs") - 1);
+
+    map->bases = ctx->backend->bases.elts;
+    map->n_bases = ctx->backend->bases.nelts;
+
+    return NGX_OK;
+}
+
+
+/* Where clients find us: as configured, else as this one did. */
+
+static ngx_int_t
+ngx_http_rms_public_url(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_str_t *url)
+{
+    u_char      *p;
+    in_port_t    port;
+    ngx_str_t    host;
+    ngx_uint_t   tls;
+
+    if (ctx->conf->public_url) {
+        return ngx_http_complex_value(r, ctx->conf->public_url, url);
+    }
+
+#if (NGX_HTTP_SSL)
+    tls = r->connection->ssl ? 1 : 0;
+#else
+    tls = 0;
+#endif
+
+    host = r->headers_in.server;
+
+    if (host.len == 0) {
+        host = ((ngx_http_core_srv_conf_t *)
+                ngx_http_get_module_srv_conf(r, ngx_http_core_module))
+               ->server_name;
+    }
+
+    if (ngx_connection_local_sockaddr(r->connection, NULL, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    port = ngx_inet_get_port(r->connection->local_sockaddr);
+
+    url->data = ngx_pnalloc(r->pool, sizeof("https://:65535") + host.len);
+    if (url->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(url->data, "%s://%V", tls ? "https" : "http", &host);
+
+    if (port && port != (tls ? 443 : 80)) {
+        p = ngx_sprintf(p, ":%ui", (ngx_uint_t) port);
+    }
+
+    url->len = p - url->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_int_t            rc;
+    ngx_chain_t         *cl;
+    ngx_http_rms_ctx_t  *ctx;
+
+    ctx = in ? ngx_http_rms_ctx_get(r) : NULL;
+
+    if (ctx == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ctx->plain.len) {
+        return ngx_http_rms_send_plain(r, ctx, in);
+    }
+
+    if (!ctx->collecting) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+
+        rc = ngx_http_rms_collect(r, ctx, cl->buf);
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_AGAIN: more is to come; anything else is the result of the filter. */
+
+static ngx_int_t
+ngx_http_rms_collect(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_buf_t *b)
+{
+    size_t  size;
+
+    size = ngx_buf_in_memory(b) ? b->last - b->pos : 0;
+
+    if (b->in_file && !ngx_buf_in_memory(b)) {
+        return ngx_http_rms_fail_answer(r, ctx, "answer went to a file");
+    }
+
+    if (ctx->answer_len + size > RMS_REWRITE_MAX) {
+        return ngx_http_rms_fail_answer(r, ctx, "too large to be rewritten");
+    }
+
+    if (size) {
+        if (ngx_http_rms_grow(r, ctx, size) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(ctx->answer + ctx->answer_len, b->pos, size);
+        ctx->answer_len += size;
+        b->pos = b->last;
+    }
+
+    if (b->last_buf) {
+        return ngx_http_rms_finish(r, ctx);
+    }
+
+    if (ngx_http_rms_cut_short(r, b)) {
+        return ngx_http_rms_fail_answer(r, ctx, "cut short");
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_rms_grow(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx, size_t size)
+{
+    u_char  *p;
+    size_t   n;
+
+    if (ctx->answer_len + size <= ctx->answer_size) {
+        return NGX_OK;
+    }
+
+    n = ctx->answer_size * 2;
+
+    if (ctx->answer_size == 0 && r->headers_out.content_length_n > 0) {
+        n = (size_t) r->headers_out.content_length_n;
+    }
+
+    if (n < ctx->answer_len + size) {
+        n = ctx->answer_len + size;
+    }
+
+    if (n < 16384) {
+        n = 16384;
+    }
+
+    p = ngx_palloc(r->pool, n);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->answer_len) {
+        ngx_memcpy(p, ctx->answer, ctx->answer_len);
+        (void) ngx_pfree(r->pool, ctx->answer);
+    }
+
+    ctx->answer = p;
+    ctx->answer_size = n;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A backend that ends in the middle: nginx believes the header was sent, so
+ * it flushes and closes; held back as it is, a clean 502 can still be said.
+ */
+
+static ngx_uint_t
+ngx_http_rms_cut_short(ngx_http_request_t *r, ngx_buf_t *b)
+{
+    ngx_event_pipe_t  *p;
+
+    p = r->upstream ? r->upstream->pipe : NULL;
+
+    return b->flush && p && (p->upstream_error || p->upstream_eof);
+}
+
+
+static ngx_int_t
+ngx_http_rms_finish(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_rewrite_result_t  result;
+
+    if (ngx_http_rms_rewrite_answer(r, ctx, &result) != NGX_OK) {
+        return ngx_http_rms_fail_answer(r, ctx, "cannot be rewritten");
+    }
+
+    if (result.replaced) {
+        ngx_http_rms_count(r, RMS_COUNT_REWRITTEN, 1);
+        ngx_http_rms_count(r, RMS_COUNT_URLS_REPLACED, result.replaced);
+    }
+
+    if (result.found > result.replaced) {
+        ngx_http_rms_event(NGX_LOG_INFO, r->connection->log, 0,
+                           "%uz of %uz service locations lie under no base of "
+                           "backend \"%V\" and stay as they are",
+                           result.found - result.replaced, result.found,
+                           &ctx->backend->name);
+    }
+
+    ctx->collecting = 0;
+
+    if (ctx->coding != RMS_CODING_IDENTITY) {
+        r->headers_out.content_encoding->hash = 0;
+        r->headers_out.content_encoding = NULL;
+    }
+
+    if (result.replaced || ctx->coding != RMS_CODING_IDENTITY) {
+        ngx_http_clear_last_modified(r);
+        ngx_http_clear_etag(r);
+        ngx_http_rms_header_hide(&r->headers_out.headers, "Content-MD5",
+                                 sizeof("Content-MD5") - 1);
+    }
+
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_content_length(r);
+    r->headers_out.content_length_n = result.body.len;
+
+    return ngx_http_rms_send_answer(r, &result.body);
+}
+
+
+static ngx_int_t
+ngx_http_rms_rewrite_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_rewrite_result_t *result)
+{
+    rms_mem_t      mem;
+    rms_str_t      answer, decoded;
+    rms_url_map_t  map;
+
+    mem = ngx_http_rms_mem(r->pool);
+
+    answer.data = ctx->answer;
+    answer.len = ctx->answer_len;
+
+    if (ctx->coding != RMS_CODING_IDENTITY) {
+
+        if (rms_inflate(&answer, ctx->coding, RMS_REWRITE_MAX, &mem, &decoded)
+            != RMS_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        answer = decoded;
+    }
+
+    if (ngx_http_rms_url_map_get(r, ctx, &map) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return rms_rewrite(&answer, ctx->verdict.rewrite, &map, &mem, result)
+           == RMS_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_rms_send_answer(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    rc = ngx_http_next_header_filter(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = body->len ? 1 : 0;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_next_body_filter(r, &out);
+}
+
+
+/* What cannot be rewritten and proven is never sent. */
+
+static ngx_int_t
+ngx_http_rms_fail_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    const char *why)
+{
+    ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
+                       "answer of backend \"%V\" not usable: %s operation=%V",
+                       &ctx->backend->name, why,
+                       &ctx->operation->name);
+
+    ctx->collecting = 0;
+    ctx->token_added = 0;
+
+    ngx_http_rms_hide_all(r);
+
+    if (ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+                             RMS_REASON_BACKEND_ANSWER)
+        != NGX_OK
+        || ngx_http_rms_add_token(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->plain_sent = 1;
+
+    return ngx_http_rms_send_answer(r, &ctx->plain);
+}
+
+
+/* The plain text once; the rest of what was to be sent is consumed. */
+
+static ngx_int_t
+ngx_http_rms_send_plain(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   out, *cl;
+
+    for (cl = in; cl; cl = cl->next) {
+        cl->buf->pos = cl->buf->last;
+        cl->buf->file_pos = cl->buf->file_last;
+    }
+
+    if (ctx->plain_sent) {
+        return ngx_http_next_body_filter(r, NULL);
+    }
+
+    ctx->plain_sent = 1;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = ctx->plain.data;
+    b->last = ctx->plain.data + ctx->plain.len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_next_body_filter(r, &out);
+}
+
+
+/*
+ * Counts a request body while it is read: a chunked one has no length to look
+ * at first.  A buffer that is full with more to come would go to a file.
+ */
+
+static ngx_int_t
+ngx_http_rms_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t              *cl;
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_request_body_t  *rb;
+
+    ctx = ngx_http_rms_ctx_get(r);
+
+    if (ctx == NULL || ctx->body_limit == 0) {
+        return ngx_http_next_request_body_filter(r, in);
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        ctx->body_seen += cl->buf->last - cl->buf->pos;
+    }
+
+    rb = r->request_body;
+
+    if (ctx->body_seen > ctx->body_limit
+        || (rb->rest > 0 && rb->buf && rb->buf->last == rb->buf->end
+            && rb->bufs))
+    {
+        if (!ctx->verdict.computed) {
+            ctx->verdict = rms_policy_refuse(RMS_REASON_BODY_TOO_LARGE);
+            ngx_http_rms_log_verdict(r, ctx);
+            ngx_http_rms_count_verdict(r, ctx);
+        }
+
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    return ngx_http_next_request_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_http_rms_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_rms_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_rms_body_filter;
+
+    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_http_rms_request_body_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,327 @@
+
+/*
+ * Headers in and out: finding, removing, adding, and what a request carries
+ * to a backend.  The proxy module copies every line of the list whatever its
+ * hash says, so a header that must not leave is taken out of the list itself.
+ */
+
+
+#include "ngx_http_rms_module.h"
+
+
+static ngx_uint_t ngx_http_rms_header_is(ngx_table_elt_t *h, const char *name,
+    size_t len);
+static ngx_int_t ngx_http_rms_keep_headers(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_uint_t ngx_http_rms_dropped(ngx_table_elt_t *h,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_prepare_media(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+
+
+/* What a backend never gets to see, or gets from us instead. */
+
+static ngx_str_t  ngx_http_rms_dropped_headers[] = {
+    ngx_string("Authorization"),
+    ngx_string("Proxy-Authorization"),
+    ngx_string("Range"),
+    ngx_string("If-Range"),
+    ngx_string("X-HTTP-Method-Override"),
+    ngx_string("SOAPAction"),
+    ngx_string("Content-Type"),
+    ngx_null_string
+};
+
+
+static ngx_uint_t
+ngx_http_rms_header_is(ngx_table_elt_t *h, const char *name, size_t len)
+{
+    return h->key.len == len
+           && ngx_strncasecmp(h->key.data, (u_char *) name, len) == 0;
+}
+
+
+/* Answers how many lines there are; the first max values go to values. */
+
+ngx_uint_t
+ngx_http_rms_header_find(ngx_list_t *headers, const char *name, size_t len,
+    rms_str_t *values, ngx_uint_t max)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!ngx_http_rms_header_is(&h[i], name, len)) {
+                continue;
+            }
+
+            if (n < max) {
+                values[n] = h[i].value;
+            }
+
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+/* Hides every line of a name from the client. */
+
+void
+ngx_http_rms_header_hide(ngx_list_t *headers, const char *name, size_t len)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (ngx_http_rms_header_is(&h[i], name, len)) {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
+/*
+ * Adds a request header for the backend.  hidden: with hash 0 the line goes
+ * out all the same, but no $http_* variable and so no access log shows it.
+ */
+
+ngx_int_t
+ngx_http_rms_header_in(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value, ngx_uint_t hidden)
+{
+    size_t            len;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key.len = len;
+    h->key.data = (u_char *) name;
+    h->value = *value;
+
+    h->lowcase_key = ngx_pnalloc(r->pool, len);
+    if (h->lowcase_key == NULL) {
+        ngx_str_null(&h->value);
+        return NGX_ERROR;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase_key, h->key.data, len);
+
+    if (hidden) {
+        h->hash = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_table_elt_t *
+ngx_http_rms_header_out(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->value = *value;
+
+    return h;
+}
+
+
+/* "WWW-Authenticate: Negotiate", with a token between legs (RFC 4559 4.1). */
+
+ngx_int_t
+ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char           *p;
+    ngx_str_t         value = ngx_string("Negotiate");
+    ngx_table_elt_t  *h;
+
+    if (token && token->len) {
+        value.len = sizeof("Negotiate ") - 1 + token->len;
+        value.data = ngx_pnalloc(r->pool, value.len);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_cpymem(value.data, "Negotiate ", sizeof("Negotiate ") - 1);
+        ngx_memcpy(p, token->data, token->len);
+    }
+
+    h = ngx_http_rms_header_out(r, "WWW-Authenticate", &value);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->headers_out.www_authenticate = h;
+
+    return NGX_OK;
+}
+
+
+/*
+ * What the backend must not see goes, what it needs comes: design 1,
+ * "Hand-over".  The body and its length stay as they came.
+ */
+
+ngx_int_t
+ngx_http_rms_prepare_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_str_t  identity = ngx_string("identity");
+
+    if (ngx_http_rms_keep_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->headers_in.authorization = NULL;
+    r->headers_in.range = NULL;
+    r->headers_in.if_range = NULL;
+
+    if (ctx->verdict.rewrite != RMS_REWRITE_NONE
+        && ngx_http_rms_header_in(r, "Accept-Encoding", &identity, 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->verdict.attach_identity
+        && ngx_http_rms_header_in(r, "Authorization",
+                                  &ctx->backend->identity->value, 1)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rms_prepare_media(r, ctx);
+}
+
+
+/*
+ * Copies the lines that may go on into a list of their own.  The old lines
+ * stay in memory: nginx keeps pointers to some of them.
+ */
+
+static ngx_int_t
+ngx_http_rms_keep_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_t        kept;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    if (ngx_list_init(&kept, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_rms_dropped(&h[i], ctx)) {
+                continue;
+            }
+
+            copy = ngx_list_push(&kept);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            *copy = h[i];
+        }
+    }
+
+    r->headers_in.headers = kept;
+
+    /* an empty list has its last part inside of itself */
+
+    if (kept.last == &kept.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_rms_dropped(ngx_table_elt_t *h, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_str_t  *name;
+
+    for (name = ngx_http_rms_dropped_headers; name->len; name++) {
+        if (ngx_http_rms_header_is(h, (char *) name->data, name->len)) {
+            return 1;
+        }
+    }
+
+    return ctx->verdict.rewrite != RMS_REWRITE_NONE
+           && ngx_http_rms_header_is(h, "Accept-Encoding",
+                                     sizeof("Accept-Encoding") - 1);
+}
+
+
+/* The action goes out as the table spells it, in one place, once. */
+
+static ngx_int_t
+ngx_http_rms_prepare_media(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    u_char           *p;
+    ngx_str_t         value;
+    const rms_str_t  *action;
+
+    action = &ctx->operation->action;
+
+    value.data = ngx_pnalloc(r->pool, action->len + 128);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->media.version == RMS_SOAP_12) {
+        p = ngx_sprintf(value.data, "application/soap+xml; charset=utf-8; "
+                                    "action=\"%V\"", action);
+        value.len = p - value.data;
+
+        return ngx_http_rms_header_in(r, "Content-Type", &value, 0);
+    }
+
+    p = ngx_sprintf(value.data, "\"%V\"", action);
+    value.len = p - value.data;
+
+    if (ngx_http_rms_header_in(r, "SOAPAction", &value, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "text/xml; charset=utf-8");
+
+    return ngx_http_rms_header_in(r, "Content-Type", &value, 0);
+}

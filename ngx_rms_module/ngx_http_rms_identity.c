@@ -1,0 +1,335 @@
+
+/*
+ * Identities of our own: files that hold one Authorization value.  Each
+ * worker reads them at start and looks once a second whether they changed; a
+ * bad file keeps the old value and says so.  The value lives outside of any
+ * pool, so that it can be wiped.
+ */
+
+
+#include "ngx_http_rms_module.h"
+#include "rms_access.h"
+
+#include <openssl/crypto.h>
+
+
+#define NGX_HTTP_RMS_IDENTITY_MAX   16384
+#define NGX_HTTP_RMS_IDENTITY_POLL  1000
+
+
+static ngx_int_t ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity,
+    ngx_log_t *log);
+static const char *ngx_http_rms_identity_trim(ngx_str_t *value);
+static void ngx_http_rms_identity_wipe(ngx_str_t *value);
+static void ngx_http_rms_identity_cleanup(void *data);
+static void ngx_http_rms_identity_timer(ngx_event_t *ev);
+static void ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_identity_t *identity, ngx_log_t *log);
+
+
+static ngx_event_t       ngx_http_rms_identity_event;
+static ngx_connection_t  ngx_http_rms_identity_connection;
+
+
+ngx_http_rms_identity_t *
+ngx_http_rms_identity_add(ngx_conf_t *cf, ngx_str_t *path)
+{
+    ngx_uint_t                 i;
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_rms_main_conf_t  *rmcf;
+    ngx_http_rms_identity_t   *identity, **identities;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
+    identities = rmcf->identities.elts;
+
+    for (i = 0; i < rmcf->identities.nelts; i++) {
+        if (identities[i]->path.len == path->len
+            && ngx_strcmp(identities[i]->path.data, path->data) == 0)
+        {
+            return identities[i];
+        }
+    }
+
+    if (ngx_http_rms_secret_file_check(cf, path, 1) != NGX_OK) {
+        return NULL;
+    }
+
+    identity = ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_identity_t));
+    identities = ngx_array_push(&rmcf->identities);
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (identity == NULL || identities == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    *identities = identity;
+    identity->path = *path;
+
+    cln->handler = ngx_http_rms_identity_cleanup;
+    cln->data = identity;
+
+    if (ngx_http_rms_identity_read(identity, cf->log) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "identity file \"%V\" is not usable; write one "
+                           "line into it: the value of the Authorization "
+                           "header, as in \"Bearer TOKEN\"", path);
+        return NULL;
+    }
+
+    return identity;
+}
+
+
+/*
+ * Secrets are files that others cannot read.  worker: the worker's user must
+ * be able to, since it reads them again at run time.
+ */
+
+ngx_int_t
+ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_uint_t worker)
+{
+    char              text[1024];
+    ngx_file_info_t   fi;
+    ngx_core_conf_t  *ccf;
+
+    if (ngx_file_info(path->data, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_file_info_n " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    if (fi.st_mode & (S_IROTH|S_IWOTH|S_IWGRP)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" holds a secret but has mode %04uo; run: "
+                           "chmod 0640 %V", path,
+                           (ngx_uint_t) (fi.st_mode & 07777), path);
+        return NGX_ERROR;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    /* the user directive, or its default, counts only for root */
+
+    if (!worker || geteuid() != 0 || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT)
+    {
+        return NGX_OK;
+    }
+
+    if (rms_access_check((char *) path->data, ccf->username, ccf->user,
+                         ccf->group, text, sizeof(text))
+        == RMS_INVALID)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
+{
+    ssize_t           n;
+    ngx_fd_t          fd;
+    ngx_str_t         value;
+    const char       *why;
+    ngx_file_info_t   fi;
+
+    fd = ngx_open_file(identity->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      ngx_open_file_n " \"%V\" failed", &identity->path);
+        return NGX_ERROR;
+    }
+
+    value.data = malloc(NGX_HTTP_RMS_IDENTITY_MAX + 1);
+    value.len = 0;
+
+    n = -1;
+
+    if (value.data != NULL && ngx_fd_info(fd, &fi) != NGX_FILE_ERROR) {
+        n = read(fd, value.data, NGX_HTTP_RMS_IDENTITY_MAX + 1);
+    }
+
+    (void) ngx_close_file(fd);
+
+    if (n < 0) {
+        free(value.data);
+        return NGX_ERROR;
+    }
+
+    value.len = n;
+    why = ngx_http_rms_identity_trim(&value);
+
+    if (why) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "identity file \"%V\": %s",
+                      &identity->path, why);
+        ngx_http_rms_identity_wipe(&value);
+        return NGX_ERROR;
+    }
+
+    ngx_http_rms_identity_wipe(&identity->value);
+
+    identity->value = value;
+    identity->mtime = fi.st_mtime;
+    identity->inode = fi.st_ino;
+    identity->size = fi.st_size;
+
+    return NGX_OK;
+}
+
+
+/* One line of printable bytes; NULL, or what is wrong with it. */
+
+static const char *
+ngx_http_rms_identity_trim(ngx_str_t *value)
+{
+    size_t  i;
+
+    if (value->len > NGX_HTTP_RMS_IDENTITY_MAX) {
+        return "larger than 16384 bytes";
+    }
+
+    while (value->len && (value->data[value->len - 1] == LF
+                          || value->data[value->len - 1] == CR
+                          || value->data[value->len - 1] == ' '))
+    {
+        value->len--;
+    }
+
+    if (value->len == 0) {
+        return "empty";
+    }
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < ' ' || value->data[i] > '~') {
+            return "more than one line, or bytes that no header may hold";
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_rms_identity_wipe(ngx_str_t *value)
+{
+    if (value->data) {
+        OPENSSL_cleanse(value->data, value->len);
+        free(value->data);
+    }
+
+    ngx_str_null(value);
+}
+
+
+static void
+ngx_http_rms_identity_cleanup(void *data)
+{
+    ngx_http_rms_identity_t *identity = data;
+
+    ngx_http_rms_identity_wipe(&identity->value);
+}
+
+
+ngx_int_t
+ngx_http_rms_identity_init_worker(ngx_cycle_t *cycle,
+    ngx_http_rms_main_conf_t *rmcf)
+{
+    ngx_event_t  *ev;
+
+    if (rmcf->identities.nelts == 0
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    ev = &ngx_http_rms_identity_event;
+
+    ngx_memzero(ev, sizeof(ngx_event_t));
+    ngx_http_rms_identity_connection.fd = (ngx_socket_t) -1;
+
+    ev->handler = ngx_http_rms_identity_timer;
+    ev->data = &ngx_http_rms_identity_connection;
+    ev->log = cycle->log;
+    ev->cancelable = 1;
+
+    ngx_http_rms_identity_connection.data = rmcf;
+
+    ngx_add_timer(ev, NGX_HTTP_RMS_IDENTITY_POLL);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rms_identity_timer(ngx_event_t *ev)
+{
+    ngx_uint_t                 i;
+    ngx_connection_t          *c;
+    ngx_http_rms_identity_t  **identities;
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    c = ev->data;
+    rmcf = c->data;
+    identities = rmcf->identities.elts;
+
+    for (i = 0; i < rmcf->identities.nelts; i++) {
+        ngx_http_rms_identity_look(rmcf, identities[i], ev->log);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_RMS_IDENTITY_POLL);
+}
+
+
+static void
+ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_identity_t *identity, ngx_log_t *log)
+{
+    ngx_uint_t              bad;
+    ngx_file_info_t         fi;
+    ngx_http_rms_shared_t  *shared;
+
+    shared = rmcf->zone->shared;
+
+    bad = (ngx_file_info(identity->path.data, &fi) == NGX_FILE_ERROR);
+
+    if (!bad && fi.st_mtime == identity->mtime
+        && fi.st_ino == identity->inode && fi.st_size == identity->size)
+    {
+        identity->failed = 0;
+        return;
+    }
+
+    if (!bad && ngx_http_rms_identity_read(identity, log) == NGX_OK) {
+        identity->failed = 0;
+
+        (void) ngx_atomic_fetch_add(
+                          &shared->counters[RMS_COUNT_IDENTITY_RELOADS], 1);
+
+        ngx_http_rms_event(NGX_LOG_NOTICE, log, 0,
+                           "identity read again: file=\"%V\"",
+                           &identity->path);
+        return;
+    }
+
+    if (identity->failed) {
+        return;
+    }
+
+    /* said once, until it is good again */
+
+    identity->failed = 1;
+
+    (void) ngx_atomic_fetch_add(
+                         &shared->counters[RMS_COUNT_IDENTITY_FAILURES], 1);
+
+    ngx_http_rms_event(NGX_LOG_ERR, log, 3000,
+                       "identity not read again: file=\"%V\"; the value read "
+                       "before stays in use", &identity->path);
+}

@@ -1,0 +1,419 @@
+
+/*
+ * Types and prototypes the files of the glue share.  The glue owns phases,
+ * memory, sockets, timers and shared memory; what a request means and what
+ * may happen to it is decided in src/ (rms_*).
+ */
+
+#ifndef _NGX_HTTP_RMS_MODULE_H_INCLUDED_
+#define _NGX_HTTP_RMS_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#define RMS_HOST_STR  ngx_str_t
+
+#include "rms_types.h"
+#include "rms_acl.h"
+#include "rms_endpoint.h"
+#include "rms_gss.h"
+#include "rms_inflate.h"
+#include "rms_media.h"
+#include "rms_metrics.h"
+#include "rms_negotiate.h"
+#include "rms_policy.h"
+#include "rms_replay.h"
+#include "rms_rewrite.h"
+#include "rms_soap.h"
+#include "rms_url.h"
+
+
+#if !(NGX_THREADS)
+#error ngx_http_rms_module needs nginx built --with-threads
+#endif
+
+
+#define NGX_HTTP_RMS_VERSION       "0.1.0"
+
+#define NGX_HTTP_RMS_AUTH_OFF      0
+#define NGX_HTTP_RMS_AUTH_NEGOTIATE  1
+
+#define NGX_HTTP_RMS_INSPECT_ON    0
+#define NGX_HTTP_RMS_INSPECT_STRICT  1
+
+#define NGX_HTTP_RMS_REPLAY_OFF    0
+#define NGX_HTTP_RMS_REPLAY_LOCAL  1
+
+/* twice MIT's default clock skew of 300 s: see rms_replay.h */
+#define NGX_HTTP_RMS_REPLAY_WINDOW  600
+
+#define NGX_HTTP_RMS_ANONYMOUS_BODY  (1024 * 1024)
+
+/* seconds a login may stay on the thread pool before it is given up */
+#define NGX_HTTP_RMS_TASK_TIMEOUT  30000
+
+/* milliseconds a half-done handshake may wait for its next leg */
+#define NGX_HTTP_RMS_LEG_TIMEOUT   30000
+
+#define NGX_HTTP_RMS_RETRY_AFTER   "10"
+
+#define NGX_HTTP_RMS_BACKENDS_MAX  64
+
+
+typedef struct ngx_http_rms_ctx_s   ngx_http_rms_ctx_t;
+typedef struct ngx_http_rms_task_s  ngx_http_rms_task_t;
+typedef struct ngx_http_rms_leg_s   ngx_http_rms_leg_t;
+
+
+/* In the zone: plain data and atomic counters, no pointers. */
+
+typedef struct {
+    u_char                       name[64];
+    ngx_atomic_t                 requests;
+    ngx_atomic_t                 errors;
+    ngx_atomic_t                 refused;
+} ngx_http_rms_backend_stats_t;
+
+
+typedef struct {
+    uint64_t                     account;       /* hash, 0: free slot */
+    uint32_t                     list;          /* hash of the rules it saw */
+    uint32_t                     https;         /* last seen over TLS */
+} ngx_http_rms_seen_t;
+
+
+#define NGX_HTTP_RMS_SEEN  4096
+
+
+typedef struct {
+    uint32_t                     magic;
+    uint32_t                     size;
+    time_t                       created;
+    ngx_atomic_t                 counters[RMS_COUNT_MAX];
+    ngx_atomic_t                 reasons[RMS_REASON_MAX];
+    ngx_atomic_t                 forwarded[RMS_OP_MAX];
+    ngx_atomic_t                 denied[RMS_OP_MAX];
+    ngx_http_rms_backend_stats_t backends[NGX_HTTP_RMS_BACKENDS_MAX];
+    ngx_http_rms_seen_t          seen[NGX_HTTP_RMS_SEEN];
+    size_t                       replay;        /* offset in the zone */
+} ngx_http_rms_shared_t;
+
+
+typedef struct {
+    ngx_http_rms_shared_t       *shared;
+    ngx_slab_pool_t             *shpool;
+    rms_replay_t                *replay;
+} ngx_http_rms_zone_t;
+
+
+/* An identity of ours: one Authorization value, read again when it changes. */
+
+typedef struct {
+    ngx_str_t                    path;
+    ngx_str_t                    value;         /* malloc'd, wiped on change */
+    time_t                       mtime;
+    ino_t                        inode;
+    off_t                        size;
+    ngx_uint_t                   failed;
+} ngx_http_rms_identity_t;
+
+
+typedef struct {
+    ngx_str_t                    name;
+    rms_backend_t                policy;
+    ngx_str_t                    pass;          /* "@azure" */
+    ngx_array_t                  bases;         /* rms_str_t */
+    rms_url_t                    first;         /* the first base, parsed */
+    ngx_str_t                    path;          /* "/_wmcs" */
+    ngx_str_t                    upstream_host;
+    ngx_str_t                    tenant;        /* first base less /_wmcs */
+    ngx_http_rms_identity_t     *identity;
+    ngx_uint_t                   slot;          /* in the zone */
+    ngx_uint_t                   tls;           /* 0 no, 1 verified, 2 not */
+    ngx_uint_t                   used;          /* named in an rms_pass */
+    u_char                      *file;
+    ngx_uint_t                   line;
+} ngx_http_rms_backend_conf_t;
+
+
+/* A keytab and the acceptor that reads it; one per path. */
+
+typedef struct {
+    ngx_str_t                    path;
+    rms_gss_acceptor_t          *acceptor;
+} ngx_http_rms_keytab_t;
+
+
+typedef struct {
+    ngx_flag_t                   used;
+    ngx_str_t                    zone_name;
+    ssize_t                      zone_size;
+    ngx_shm_zone_t              *shm_zone;
+    ngx_http_rms_zone_t         *zone;
+    ngx_str_t                    krb5_pool_name;
+    ngx_thread_pool_t           *krb5_pool;
+    size_t                       body_memory;
+    ngx_array_t                  backends;      /* ngx_http_rms_backend_conf_t * */
+    ngx_array_t                  keytabs;       /* ngx_http_rms_keytab_t * */
+    ngx_array_t                  lists;         /* ngx_http_rms_list_t * */
+    ngx_array_t                  identities;    /* ngx_http_rms_identity_t * */
+    ngx_flag_t                   redis;
+    ngx_str_t                    seal_key_file;
+} ngx_http_rms_main_conf_t;
+
+
+/* The rules of one level of the configuration. */
+
+typedef struct {
+    ngx_array_t                  rules;         /* rms_acl_rule_t */
+    uint32_t                     hash;
+} ngx_http_rms_list_t;
+
+
+typedef struct {
+    ngx_uint_t                   auth;
+    ngx_array_t                 *pass;          /* ngx_http_rms_backend_conf_t * */
+    rms_backend_t               *policies;      /* the same, for the core */
+    ngx_str_t                    keytab;
+    ngx_http_rms_keytab_t       *acceptor;
+    ngx_http_rms_list_t         *list;
+    rms_grants_t                *grants;
+    ngx_array_t                 *domains;       /* ngx_keyval_t */
+    ngx_uint_t                   deny;
+    ngx_uint_t                   inspect;
+    ngx_uint_t                   replay;
+    ngx_http_complex_value_t    *public_url;
+    ngx_flag_t                   status;
+    ngx_flag_t                   handover;      /* a backend's pass location */
+    u_char                      *pass_file;     /* where rms_pass stands */
+    ngx_uint_t                   pass_line;
+} ngx_http_rms_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_RMS_ANONYMOUS = 0,
+    NGX_HTTP_RMS_WAITING,                       /* on the thread pool */
+    NGX_HTTP_RMS_IDENTIFIED,
+    NGX_HTTP_RMS_REFUSED
+} ngx_http_rms_auth_state_e;
+
+
+struct ngx_http_rms_ctx_s {
+    ngx_http_rms_loc_conf_t     *conf;          /* of the rms location */
+
+    /* 1 classify */
+    rms_path_t                   path;
+    ngx_uint_t                   classified;
+
+    /* 2 identify */
+    ngx_http_rms_auth_state_e    auth_state;
+    ngx_int_t                    auth_status;   /* when refused */
+    rms_reason_e                 auth_reason;
+    ngx_http_rms_task_t         *task;
+    ngx_str_t                    account;
+    ngx_str_t                    service;
+    ngx_uint_t                   foreign;
+    ngx_str_t                    auth_token;    /* base64, for the client */
+
+    /* 3 authorise */
+    rms_acl_answer_t             acl;
+    ngx_uint_t                   authorised;
+
+    /* 4 inspect */
+    rms_media_t                  media;
+    const rms_operation_t       *operation;
+    rms_licensor_t               licensor;
+    size_t                       body_limit;
+    size_t                       body_reserved;
+    size_t                       body_seen;
+
+    /* 5 decide */
+    rms_verdict_t                verdict;
+    ngx_http_rms_backend_conf_t *backend;
+    ngx_uint_t                   handed_over;
+
+    /* 8 rewrite */
+    ngx_uint_t                   collecting;
+    ngx_uint_t                   token_added;
+    rms_reason_e                 answer_reason;
+    rms_coding_e                 coding;
+    u_char                      *answer;
+    size_t                       answer_len;
+    size_t                       answer_size;
+    ngx_str_t                    plain;         /* replaces an error page */
+    ngx_uint_t                   plain_sent;
+
+    u_char                       id[33];        /* hex, NUL-terminated */
+};
+
+
+extern ngx_module_t  ngx_http_rms_module;
+extern ngx_module_t  ngx_http_rms_filter_module;
+
+
+/* ngx_http_rms_conf.c */
+
+void *ngx_http_rms_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_rms_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_rms_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+char *ngx_http_rms_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_keytab_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_replay_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_off_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_rms_backend.c */
+
+char *ngx_http_rms_backend_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_pass_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_rms_redis_conf.c */
+
+char *ngx_http_rms_redis_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_rms_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_rms_acl.c */
+
+char *ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
+
+/* ngx_http_rms_check.c */
+
+ngx_int_t ngx_http_rms_check(ngx_conf_t *cf);
+ngx_http_rms_keytab_t *ngx_http_rms_keytab_get(ngx_conf_t *cf,
+    ngx_str_t *path);
+
+/* ngx_http_rms_ctx.c */
+
+ngx_http_rms_ctx_t *ngx_http_rms_ctx_get(ngx_http_request_t *r);
+ngx_http_rms_ctx_t *ngx_http_rms_ctx_create(ngx_http_request_t *r);
+ngx_int_t ngx_http_rms_body_reserve(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, size_t size);
+rms_mem_t ngx_http_rms_mem(ngx_pool_t *pool);
+u_char *ngx_http_rms_request_id(ngx_http_rms_ctx_t *ctx);
+rms_reason_e ngx_http_rms_reason(ngx_http_rms_ctx_t *ctx);
+
+/* ngx_http_rms_headers.c */
+
+void ngx_http_rms_header_hide(ngx_list_t *headers, const char *name,
+    size_t len);
+ngx_uint_t ngx_http_rms_header_find(ngx_list_t *headers, const char *name,
+    size_t len, rms_str_t *values, ngx_uint_t max);
+ngx_int_t ngx_http_rms_header_in(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value, ngx_uint_t hidden);
+ngx_table_elt_t *ngx_http_rms_header_out(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+ngx_int_t ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token);
+ngx_int_t ngx_http_rms_prepare_headers(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+
+/* ngx_http_rms_auth.c */
+
+ngx_int_t ngx_http_rms_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_rms_preaccess_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_rms_classify(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+ngx_int_t ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_reason_e reason, ngx_int_t status);
+
+/* ngx_http_rms_auth_gss.c */
+
+ngx_int_t ngx_http_rms_gss_start(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_str_t *token, ngx_http_rms_leg_t *leg);
+
+/* ngx_http_rms_conn.c */
+
+struct ngx_http_rms_leg_s {
+    rms_gss_context_t           *context;
+    ngx_http_rms_keytab_t       *keytab;
+    ngx_uint_t                   legs;
+    ngx_atomic_uint_t            number;
+    ngx_event_t                  expire;
+};
+
+ngx_http_rms_leg_t *ngx_http_rms_leg_find(ngx_connection_t *c);
+ngx_http_rms_leg_t *ngx_http_rms_leg_keep(ngx_connection_t *c,
+    ngx_http_rms_keytab_t *keytab, rms_gss_context_t *context,
+    ngx_uint_t legs);
+rms_gss_context_t *ngx_http_rms_leg_take(ngx_http_rms_leg_t *leg);
+
+/* ngx_http_rms_relay.c */
+
+ngx_int_t ngx_http_rms_pass_handler(ngx_http_request_t *r);
+
+/* ngx_http_rms_answer.c */
+
+ngx_int_t ngx_http_rms_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
+ngx_int_t ngx_http_rms_page(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
+ngx_int_t ngx_http_rms_plain_text(ngx_http_request_t *r, ngx_uint_t status,
+    rms_reason_e reason, ngx_str_t *out);
+ngx_int_t ngx_http_rms_send(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *type, const ngx_str_t *body);
+
+/* ngx_http_rms_event.c */
+
+void ngx_http_rms_event(ngx_uint_t level, ngx_log_t *log, ngx_uint_t id,
+    const char *fmt, ...);
+void ngx_http_rms_log_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_log_lists(ngx_cycle_t *cycle,
+    ngx_http_rms_main_conf_t *rmcf);
+ngx_str_t ngx_http_rms_escape(ngx_pool_t *pool, const rms_str_t *value);
+
+/* ngx_http_rms_identity.c */
+
+ngx_http_rms_identity_t *ngx_http_rms_identity_add(ngx_conf_t *cf,
+    ngx_str_t *path);
+ngx_int_t ngx_http_rms_identity_init_worker(ngx_cycle_t *cycle,
+    ngx_http_rms_main_conf_t *rmcf);
+ngx_int_t ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_uint_t worker);
+
+/* ngx_http_rms_status.c */
+
+char *ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_rms_variables.c */
+
+ngx_int_t ngx_http_rms_add_variables(ngx_conf_t *cf);
+
+/* ngx_http_rms_zone.c */
+
+ngx_int_t ngx_http_rms_zone_add(ngx_conf_t *cf,
+    ngx_http_rms_main_conf_t *rmcf);
+void ngx_http_rms_count(ngx_http_request_t *r, rms_count_e id, ngx_uint_t n);
+void ngx_http_rms_count_reason(ngx_http_request_t *r, rms_reason_e reason);
+void ngx_http_rms_count_verdict(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_count_backend(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_reason_e reason);
+ngx_http_rms_shared_t *ngx_http_rms_shared(ngx_http_request_t *r);
+ngx_slab_pool_t *ngx_http_rms_shpool(ngx_http_request_t *r);
+rms_replay_e ngx_http_rms_replay_check(ngx_http_request_t *r,
+    const unsigned char *hash);
+
+
+#endif /* _NGX_HTTP_RMS_MODULE_H_INCLUDED_ */

@@ -1,0 +1,279 @@
+
+/*
+ * The zone: counters, accounts seen, the replay cache.  Offsets only, so that
+ * it may be mapped anywhere; it survives a reload, and a zone of another
+ * layout is left behind and begun anew.
+ */
+
+
+#include "ngx_http_rms_module.h"
+
+
+static ngx_int_t ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+static ngx_int_t ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone,
+    ngx_http_rms_zone_t *zone);
+static void ngx_http_rms_zone_backends(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_shared_t *shared);
+
+
+#define NGX_HTTP_RMS_MAGIC  0x524d5331          /* "RMS1" */
+
+
+ngx_int_t
+ngx_http_rms_zone_add(ngx_conf_t *cf, ngx_http_rms_main_conf_t *rmcf)
+{
+    if (rmcf->zone_size == 0) {
+        ngx_str_set(&rmcf->zone_name, "rms");
+        rmcf->zone_size = 16 * 1024 * 1024;
+    }
+
+    rmcf->shm_zone = ngx_shared_memory_add(cf, &rmcf->zone_name,
+                                           rmcf->zone_size,
+                                           &ngx_http_rms_module);
+    if (rmcf->shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    rmcf->zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_zone_t));
+    if (rmcf->zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    rmcf->shm_zone->init = ngx_http_rms_zone_init;
+    rmcf->shm_zone->data = rmcf;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_rms_zone_t       *zone;
+    ngx_http_rms_main_conf_t  *rmcf, *old;
+
+    rmcf = shm_zone->data;
+    old = data;
+    zone = rmcf->zone;
+
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (old && old->zone->shared->magic == NGX_HTTP_RMS_MAGIC
+        && old->zone->shared->size == sizeof(ngx_http_rms_shared_t))
+    {
+        zone->shared = old->zone->shared;
+        zone->replay = old->zone->replay;
+
+    } else if (ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_rms_zone_backends(rmcf, zone->shared);
+
+    return NGX_OK;
+}
+
+
+/* Half of the zone remembers authenticators; see docs/directives.md. */
+
+static ngx_int_t
+ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
+{
+    void                   *memory;
+    size_t                  entries;
+    ngx_http_rms_shared_t  *shared;
+
+    shared = ngx_slab_calloc(zone->shpool, sizeof(ngx_http_rms_shared_t));
+    if (shared == NULL) {
+        return NGX_ERROR;
+    }
+
+    shared->magic = NGX_HTTP_RMS_MAGIC;
+    shared->size = sizeof(ngx_http_rms_shared_t);
+    shared->created = ngx_time();
+
+    entries = rms_replay_fit(shm_zone->shm.size / 2);
+
+    memory = ngx_slab_alloc(zone->shpool, rms_replay_size(entries));
+
+    if (memory == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "\"rms_zone\" \"%V\" is too small; write a larger size",
+                      &shm_zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    zone->shared = shared;
+    zone->replay = rms_replay_init(memory, entries,
+                                   NGX_HTTP_RMS_REPLAY_WINDOW);
+
+    shared->replay = (u_char *) memory - (u_char *) shm_zone->shm.addr;
+
+    return zone->replay ? NGX_OK : NGX_ERROR;
+}
+
+
+/* A backend keeps its counters across reloads by its name. */
+
+static void
+ngx_http_rms_zone_backends(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_shared_t *shared)
+{
+    ngx_uint_t                      i, k;
+    ngx_http_rms_backend_conf_t   **backends;
+    ngx_http_rms_backend_stats_t   *stats;
+
+    backends = rmcf->backends.elts;
+
+    for (i = 0; i < rmcf->backends.nelts; i++) {
+
+        backends[i]->slot = NGX_HTTP_RMS_BACKENDS_MAX;
+
+        for (k = 0; k < NGX_HTTP_RMS_BACKENDS_MAX; k++) {
+            stats = &shared->backends[k];
+
+            if (stats->name[0] == '\0') {
+                ngx_memcpy(stats->name, backends[i]->name.data,
+                           backends[i]->name.len);
+            }
+
+            if (ngx_strlen(stats->name) == backends[i]->name.len
+                && ngx_memcmp(stats->name, backends[i]->name.data,
+                              backends[i]->name.len) == 0)
+            {
+                backends[i]->slot = k;
+                break;
+            }
+        }
+    }
+}
+
+
+ngx_http_rms_shared_t *
+ngx_http_rms_shared(ngx_http_request_t *r)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    return rmcf->zone ? rmcf->zone->shared : NULL;
+}
+
+
+ngx_slab_pool_t *
+ngx_http_rms_shpool(ngx_http_request_t *r)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    return rmcf->zone->shpool;
+}
+
+
+void
+ngx_http_rms_count(ngx_http_request_t *r, rms_count_e id, ngx_uint_t n)
+{
+    ngx_http_rms_shared_t  *shared;
+
+    shared = ngx_http_rms_shared(r);
+
+    if (shared) {
+        (void) ngx_atomic_fetch_add(&shared->counters[id], n);
+    }
+}
+
+
+void
+ngx_http_rms_count_reason(ngx_http_request_t *r, rms_reason_e reason)
+{
+    ngx_http_rms_shared_t  *shared;
+
+    shared = ngx_http_rms_shared(r);
+
+    if (shared) {
+        (void) ngx_atomic_fetch_add(&shared->reasons[reason], 1);
+    }
+}
+
+
+/* What the verdict did, per operation and backend. */
+
+void
+ngx_http_rms_count_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_operation_e         op;
+    ngx_http_rms_shared_t  *shared;
+
+    shared = ngx_http_rms_shared(r);
+
+    if (shared == NULL) {
+        return;
+    }
+
+    op = ctx->operation ? ctx->operation->id : RMS_OP_NONE;
+
+    if (!ctx->verdict.allow) {
+        (void) ngx_atomic_fetch_add(&shared->counters[RMS_COUNT_DENIED], 1);
+        (void) ngx_atomic_fetch_add(&shared->denied[op], 1);
+        (void) ngx_atomic_fetch_add(&shared->reasons[ctx->verdict.reason], 1);
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&shared->counters[RMS_COUNT_FORWARDED], 1);
+    (void) ngx_atomic_fetch_add(&shared->forwarded[op], 1);
+
+    if (ctx->backend->slot < NGX_HTTP_RMS_BACKENDS_MAX) {
+        (void) ngx_atomic_fetch_add(
+                         &shared->backends[ctx->backend->slot].requests, 1);
+    }
+}
+
+
+/* A backend failed (errors) or would not have our identity (refused). */
+
+void
+ngx_http_rms_count_backend(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_reason_e reason)
+{
+    ngx_http_rms_shared_t         *shared;
+    ngx_http_rms_backend_stats_t  *stats;
+
+    shared = ngx_http_rms_shared(r);
+
+    if (shared == NULL) {
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&shared->counters[RMS_COUNT_BACKEND_ERRORS],
+                                1);
+    (void) ngx_atomic_fetch_add(&shared->reasons[reason], 1);
+
+    if (ctx->backend == NULL
+        || ctx->backend->slot >= NGX_HTTP_RMS_BACKENDS_MAX)
+    {
+        return;
+    }
+
+    stats = &shared->backends[ctx->backend->slot];
+
+    (void) ngx_atomic_fetch_add(reason == RMS_REASON_BACKEND_REFUSED
+                                ? &stats->refused : &stats->errors, 1);
+}
+
+
+rms_replay_e
+ngx_http_rms_replay_check(ngx_http_request_t *r, const unsigned char *hash)
+{
+    rms_replay_e          rc;
+    ngx_http_rms_zone_t  *zone;
+
+    zone = ((ngx_http_rms_main_conf_t *)
+            ngx_http_get_module_main_conf(r, ngx_http_rms_module))->zone;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    rc = rms_replay_check(zone->replay, hash, (uint64_t) ngx_time());
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
+}

@@ -1,0 +1,100 @@
+/*
+ * The Kerberos acceptor: the only use of GSSAPI is behind it.  Its functions
+ * block (they read the keytab) and run on a thread of the pool; a login is
+ * plain malloc'd memory and never refers to a request.  An acceptor may be
+ * used by many threads at once, a context by one at a time.
+ */
+
+#ifndef RMS_GSS_H
+#define RMS_GSS_H
+
+
+#include "rms_types.h"
+#include "rms_negotiate.h"
+
+
+typedef struct rms_gss_acceptor_s  rms_gss_acceptor_t;
+typedef struct rms_gss_context_s   rms_gss_context_t;
+
+
+typedef enum {
+    RMS_GSS_DONE = 0,           /* account is set                        */
+    RMS_GSS_CONTINUE,           /* output goes to the client, context is
+                                   kept for the next leg                 */
+    RMS_GSS_FAILED,             /* the client's fault: 401               */
+    RMS_GSS_UNAVAILABLE         /* ours: keytab gone, no memory: 503     */
+} rms_gss_status_e;
+
+
+#define RMS_GSS_LEGS_MAX  4
+
+
+typedef struct {
+    /* in; owned by the caller until rms_gss_login_free() */
+    rms_str_t           token;          /* decoded, malloc'd             */
+    rms_gss_context_t  *context;        /* NULL on the first leg; moved in
+                                           and, on CONTINUE, moved out   */
+
+    /* out; malloc'd */
+    rms_gss_status_e    status;
+    rms_str_t           output;         /* token for the client, may be
+                                           empty                         */
+    rms_str_t           account;        /* name@REALM                    */
+    rms_str_t           service;        /* the ticket's service principal */
+    unsigned            foreign:1;      /* the account's realm is not the
+                                           service's                     */
+    unsigned            has_hash:1;
+    unsigned char       hash[32];       /* for the replay cache          */
+    char                text[512];      /* one line for the log: what
+                                           GSSAPI and the ticket's clear
+                                           parts tell (realm, service,
+                                           etype, kvno, keytab's kvnos,
+                                           clock skew); escaped, capped  */
+} rms_gss_login_t;
+
+
+/*
+ * keytab: path, NUL-terminated, copied.  MIT's own replay cache is switched
+ * off by the credential store ("rcache" = "none:"); ours replaces it.  No
+ * file is read here and no environment is changed.  NULL: no memory.
+ */
+rms_gss_acceptor_t *rms_gss_acceptor_create(const char *keytab);
+void rms_gss_acceptor_free(rms_gss_acceptor_t *acceptor);
+
+
+/*
+ * One leg.  Accepts SPNEGO and raw Kerberos.  The ticket must be for a
+ * service "HTTP/..." of the keytab (any of them; others in the same keytab,
+ * host/... for example, are refused).  The keytab is read again each time
+ * (MIT re-opens it), so a rotated one works without a reload.  Does no DNS.
+ * A principal that rms_principal_parse() refuses is FAILED.
+ */
+void rms_gss_accept(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login);
+
+
+void rms_gss_context_free(rms_gss_context_t *context);
+void rms_gss_login_free(rms_gss_login_t *login);
+
+
+/* Turns krb5 trouble with a keytab into something to act on, at load. */
+
+typedef enum {
+    RMS_KEYTAB_FINE = 0,
+    RMS_KEYTAB_MISSING,
+    RMS_KEYTAB_UNREADABLE,      /* for this process                      */
+    RMS_KEYTAB_CORRUPT,
+    RMS_KEYTAB_EMPTY,
+    RMS_KEYTAB_NO_HTTP,         /* no key of an HTTP/ principal          */
+    RMS_KEYTAB_WEAK             /* only des/rc4 keys for HTTP/           */
+} rms_keytab_e;
+
+
+/*
+ * Reads a keytab.  text (size bytes) gets a line for the operator: for FINE
+ * the HTTP/ principals with their newest kvno and encryption types; for the
+ * rest what is wrong and what to run.
+ */
+rms_keytab_e rms_keytab_check(const char *path, char *text, size_t size);
+
+
+#endif /* RMS_GSS_H */

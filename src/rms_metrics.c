@@ -1,0 +1,35 @@
+/*
+ * Names of the counters.  Constant, any thread.
+ */
+
+#include "rms_metrics.h"
+
+
+static const rms_str_t  rms_count_names[RMS_COUNT_MAX] = {
+    [RMS_COUNT_REQUESTS] = rms_string("requests"),
+    [RMS_COUNT_FORWARDED] = rms_string("forwarded"),
+    [RMS_COUNT_DENIED] = rms_string("denied"),
+    [RMS_COUNT_REWRITTEN] = rms_string("rewritten"),
+    [RMS_COUNT_URLS_REPLACED] = rms_string("urls_replaced"),
+    [RMS_COUNT_AUTH_OK] = rms_string("auth_ok"),
+    [RMS_COUNT_AUTH_LEGS] = rms_string("auth_legs"),
+    [RMS_COUNT_ORPHANED_TASKS] = rms_string("orphaned_tasks"),
+    [RMS_COUNT_PAGES] = rms_string("pages"),
+    [RMS_COUNT_BODY_BYTES] = rms_string("body_bytes"),
+    [RMS_COUNT_IDENTITY_RELOADS] = rms_string("identity_reloads"),
+    [RMS_COUNT_IDENTITY_FAILURES] = rms_string("identity_failures"),
+    [RMS_COUNT_BACKEND_ERRORS] = rms_string("backend_errors")
+};
+
+
+const rms_str_t *
+rms_count_name(rms_count_e id)
+{
+    static const rms_str_t  unknown = rms_string("unknown");
+
+    if ((unsigned) id >= RMS_COUNT_MAX) {
+        return &unknown;
+    }
+
+    return &rms_count_names[id];
+}

@@ -1,0 +1,130 @@
+package RMS::Gss;
+
+# Tokens for the Authorization header, made by hand with GSSAPI
+# (libgssapi-perl): SPNEGO, raw Kerberos, and the list Windows servers send.
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use Exporter qw(import);
+use GSSAPI;
+use MIME::Base64 qw(encode_base64 decode_base64);
+
+use RMS::Env;
+use RMS::KDC;
+
+our @EXPORT = qw(gss negotiate tlv);
+
+# every token made, so that no_secrets() can look for it
+our @MADE;
+
+my %OID = (
+    ms_krb5 => "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02",
+    krb5    => "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02",
+    negoex  => "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x1e",
+    ntlm    => "\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a",
+    spnego  => "\x2b\x06\x01\x05\x05\x02",
+);
+my %MECH_LIST = (
+    windows => [qw(ms_krb5 krb5 negoex ntlm)],
+    negoex  => [qw(negoex krb5)],
+    ntlm    => [qw(ntlm)],
+);
+
+# gss(account => 'EXCH01$' | ccache => 'FILE:...', service => 'HTTP@host',
+#     mech => 'spnego' | 'krb5' | 'windows' | 'negoex') - an initiator.
+#   windows: MS-KRB5, KRB5, NEGOEX, NTLM with an optimistic AP-REQ (one leg)
+#   negoex:  NEGOEX first: the acceptor asks for Kerberos (two legs)
+sub gss {
+    my (%o) = @_;
+    my $self = bless {
+        service => 'HTTP@rmsconnector.rms.test', mech => 'spnego', %o, legs => 0,
+    }, __PACKAGE__;
+    $self->{ccache} ||= kdc()->ccache($o{account} || 'EXCH01$');
+    $self->{list} = $MECH_LIST{ $self->{mech} };
+    $self->{context} = GSSAPI::Context->new;
+    return $self;
+}
+
+# tlv($tag, $value) - DER.
+sub tlv {
+    my ($tag, $value) = @_;
+    my $n = length $value;
+    my $size = $n < 128 ? chr $n : $n < 256 ? "\x81" . chr $n : "\x82" . pack 'n', $n;
+    return $tag . $size . $value;
+}
+
+sub init {
+    my ($self, $in) = @_;
+    my ($name, $oid, $out);
+    local $ENV{KRB5_CONFIG} = kdc()->env->{KRB5_CONFIG};
+    local $ENV{KRB5CCNAME} = $self->{ccache};
+    my $dotted = $self->{mech} eq 'spnego' ? '{ 1 3 6 1 5 5 2 }' : '{ 1 2 840 113554 1 2 2 }';
+    my $status = GSSAPI::Name->import($name, $self->{service},
+        GSSAPI::OID::gss_nt_hostbased_service());
+    $status = GSSAPI::OID->from_str($oid, $dotted) if $status;
+    croak "gss: $self->{service}" unless $status;
+    my $flags = GSS_C_MUTUAL_FLAG | GSS_C_REPLAY_FLAG;
+    $status = $self->{context}->init(GSS_C_NO_CREDENTIAL, $name, $oid,
+        $flags, 0, GSS_C_NO_CHANNEL_BINDINGS, $in, undef, $out, undef, undef);
+    if (GSSAPI::Status::GSS_ERROR($status->major)) {
+        croak 'gss: ' . join ' ', $status->generic_message, $status->specific_message;
+    }
+    $self->{done} = $status->major == GSS_S_COMPLETE;
+    return defined $out ? $out : '';
+}
+
+# wrap($token) - NegTokenInit with this initiator's mechanism list.
+sub wrap {
+    my ($self, $token) = @_;
+    my $list = join '', map { tlv("\x06", $OID{$_}) } @{ $self->{list} };
+    return tlv("\x60", tlv("\x06", $OID{spnego})
+        . tlv("\xa0", tlv("\x30", tlv("\xa0", tlv("\x30", $list))
+            . tlv("\xa2", tlv("\x04", $token)))));
+}
+
+# token($reply) - the next token to send ('' when nothing is left to send);
+# $reply is the acceptor's last token, decoded.
+sub token {
+    my ($self, $reply) = @_;
+    my $leg = ++$self->{legs};
+    my $out;
+    if (!$self->{list}) {
+        $out = $self->init($leg == 1 ? '' : $reply);
+    } elsif ($leg == 1) {
+        $self->{first} = $self->{mech} eq 'ntlm' ? "NTLMSSP\0\1\0\0\0" : $self->init('');
+        $out = $self->wrap($self->{mech} eq 'negoex' ? 'NEGOEXTS-not-for-us' : $self->{first});
+    } elsif ($leg == 2 && $self->{mech} eq 'negoex') {
+        $out = tlv("\xa1", tlv("\x30", tlv("\xa2", tlv("\x04", $self->{first}))));
+    } else {
+        my $at = index $reply, "\x60";
+        $out = $self->init($at < 0 ? $reply : substr $reply, $at);
+    }
+    push @MADE, encode_base64($out, '') if length $out;
+    return $out;
+}
+
+# header($reply) - the next Authorization value; scheme Negotiate.
+sub header {
+    my ($self, $reply) = @_;
+    return 'Negotiate ' . encode_base64($self->token($reply), '');
+}
+
+# mutual($response) - whether the answer proves that the acceptor had the key.
+sub mutual {
+    my ($self, $response) = @_;
+    my ($token) = map { /^Negotiate (\S+)$/ ? decode_base64($1) : () }
+        $response->all('www-authenticate');
+    return 0 unless defined $token;
+    eval { $self->token($token); 1 } or return 0;
+    return $self->{done} ? 1 : 0;
+}
+
+# negotiate($account, %o) - one Authorization value for one request.
+sub negotiate {
+    my ($account, %o) = @_;
+    return gss(account => $account, %o)->header;
+}
+
+1;

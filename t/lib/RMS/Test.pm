@@ -1,0 +1,62 @@
+package RMS::Test;
+
+# The harness of t/*.t:
+#
+#   use FindBin;
+#   use lib "$FindBin::Bin/lib";
+#   use RMS::Test tests => 2;
+#
+#   standin(azure => {});
+#   nginx();                                     # conf() with its defaults
+#   my $r = post_sample('07', account => 'EXCH01$');
+#   is($r->status, 200, 'a licence comes back');
+#   is_deeply([violations()], [], 'the backend saw nothing odd');
+#
+# Loads Test::More with the arguments given, and dies when the module is not
+# built (plain => 1: the test needs none).
+#
+#   RMS::Env      folder, address, ports, processes, polling
+#   RMS::Certs    CA and server certificates
+#   RMS::KDC      the realm, ticket caches, keytab rotation, made tickets
+#   RMS::Gss      tokens by hand
+#   RMS::Standin  the strict backend and its journal
+#   RMS::Nginx    configuration, start, reload, logs
+#   RMS::Client   raw HTTP and curl
+#   RMS::Samples  messages, comparisons, secrets
+#
+# KEEP=1 keeps the folder.  TEST_RMS_DEADLINE is the deadline of every wait.
+
+use strict;
+use warnings;
+
+use Test::More ();
+
+use RMS::Certs;
+use RMS::Client;
+use RMS::Env;
+use RMS::Gss;
+use RMS::KDC;
+use RMS::Nginx;
+use RMS::Samples;
+use RMS::Standin;
+
+sub import {
+    my ($class, @plan) = @_;
+    my $caller = caller;
+    my %option = @plan;
+    my $plain = delete $option{plain};
+    strict->import;
+    warnings->import;
+    die "the module is not built: run make\n" if !$plain && !module_built();
+    for my $part (qw(Certs Client Env Gss KDC Nginx Samples Standin)) {
+        no strict 'refs';
+        for my $name (@{"RMS::${part}::EXPORT"}) {
+            *{"${caller}::$name"} = \&{"RMS::${part}::$name"};
+        }
+    }
+    eval "package $caller; Test::More->import; 1" or die $@;
+    Test::More::plan(%option) if %option;
+    return;
+}
+
+1;

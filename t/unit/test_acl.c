@@ -1,0 +1,678 @@
+/*
+ * The access list: reading rules, contradictions, who gets which role.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rms_acl.h"
+
+
+#define CERT_A  "00112233445566778899aabbccddeeff"                            \
+                "00112233445566778899aabbccddeeff"
+#define CERT_B  "ff112233445566778899aabbccddeeff"                            \
+                "00112233445566778899aabbccddee00"
+
+#define RULES_MAX  8
+#define TEXT_MAX   128
+
+
+/* A list as an operator writes it; the texts are copied, for they change. */
+
+typedef struct {
+    rms_acl_rule_t  rules[RULES_MAX];
+    unsigned char   texts[RULES_MAX][TEXT_MAX];
+    size_t          n;
+} list_t;
+
+
+typedef struct {
+    rms_role_e   role;
+    const char  *text;
+} line_t;
+
+
+static int  match_calls;
+
+
+static rms_str_t
+str(const char *s)
+{
+    rms_str_t  r;
+
+    r.len = strlen(s);
+    r.data = (unsigned char *) s;
+
+    return r;
+}
+
+
+/* A pattern here is a prefix; "!" fails, as a matcher out of memory does. */
+
+static int
+match_prefix(void *pattern, const rms_str_t *account)
+{
+    const rms_str_t  *p = pattern;
+
+    match_calls++;
+
+    if (p->len && p->data[0] == '!') {
+        return -1;
+    }
+
+    return account->len >= p->len
+           && memcmp(account->data, p->data, p->len) == 0;
+}
+
+
+static rms_acl_error_e
+parse(const char *text, unsigned char *buf, rms_acl_rule_t *rule)
+{
+    rms_str_t  s;
+
+    memset(rule, 0, sizeof(rms_acl_rule_t));
+
+    s.len = strlen(text);
+    s.data = buf;
+    memcpy(buf, text, s.len);
+
+    return rms_acl_parse(&s, rule);
+}
+
+
+static void
+list_add(list_t *list, rms_role_e role, const char *text)
+{
+    rms_acl_rule_t  *rule;
+
+    assert_in_range(list->n, 0, RULES_MAX - 1);
+
+    rule = &list->rules[list->n];
+
+    assert_int_equal(parse(text, list->texts[list->n], rule), RMS_ACL_FINE);
+
+    rule->role = role;
+    rule->line = (unsigned) ++list->n;
+    rule->pattern = &rule->value;
+}
+
+
+static void
+list_init(list_t *list, const line_t *lines)
+{
+    memset(list, 0, sizeof(list_t));
+
+    for ( /* void */ ; lines->text != NULL; lines++) {
+        list_add(list, lines->role, lines->text);
+    }
+}
+
+
+static rms_caller_t
+caller(const char *account)
+{
+    rms_caller_t  c;
+
+    memset(&c, 0, sizeof(c));
+
+    c.account = str(account);
+    c.authenticated = 1;
+
+    return c;
+}
+
+
+static unsigned
+matched_line(const list_t *list, const rms_caller_t *c)
+{
+    rms_acl_answer_t  a;
+
+    a = rms_acl_find(list->rules, list->n, c, match_prefix);
+
+    if (a.rule == NULL) {
+        assert_int_equal(a.role, RMS_ROLE_NONE);
+        assert_int_not_equal(a.reason, RMS_REASON_NONE);
+        return 0;
+    }
+
+    assert_int_equal(a.role, a.rule->role);
+    assert_int_equal(a.reason, RMS_REASON_NONE);
+
+    return a.rule->line;
+}
+
+
+static void
+rules_are_read_by_kind(void **state)
+{
+    size_t          i;
+    rms_str_t       want_value;
+    rms_acl_rule_t  rule;
+    unsigned char   buf[TEXT_MAX];
+
+    static const struct {
+        const char      *text;
+        rms_acl_kind_e   kind;
+        const char      *value;
+    } want[] = {
+        { "account=EXCH01$@CONTOSO.COM", RMS_ACL_ACCOUNT,
+          "EXCH01$@CONTOSO.COM" },
+        { "account=a=b@CONTOSO.COM", RMS_ACL_ACCOUNT, "a=b@CONTOSO.COM" },
+        { "account=~EXCH\\d+\\$@CONTOSO\\.COM", RMS_ACL_PATTERN,
+          "EXCH\\d+\\$@CONTOSO\\.COM" },
+        { "account=~~", RMS_ACL_PATTERN, "~" },
+        { "sid=S-1-5-21-1-2-3-1118", RMS_ACL_SID, "S-1-5-21-1-2-3-1118" },
+        { "cert=" CERT_A, RMS_ACL_CERT, CERT_A },
+        { "any", RMS_ACL_ANY, "" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        assert_int_equal(parse(want[i].text, buf, &rule), RMS_ACL_FINE);
+        assert_int_equal(rule.kind, want[i].kind);
+
+        want_value = str(want[i].value);
+        assert_true(rms_str_eq(&want_value, &rule.value));
+    }
+}
+
+
+static void
+certificates_are_stored_in_lower_case(void **state)
+{
+    size_t          i;
+    rms_str_t       want;
+    rms_acl_rule_t  rule;
+    char            text[TEXT_MAX];
+    unsigned char   buf[TEXT_MAX];
+
+    (void) state;
+
+    (void) snprintf(text, sizeof(text), "cert=%s", CERT_A);
+
+    for (i = 5; text[i] != '\0'; i++) {
+        if (text[i] >= 'a' && text[i] <= 'f') {
+            text[i] = (char) (text[i] - 'a' + 'A');
+        }
+    }
+
+    assert_int_equal(parse(text, buf, &rule), RMS_ACL_FINE);
+
+    want = str(CERT_A);
+    assert_true(rms_str_eq(&want, &rule.value));
+}
+
+
+static void
+bad_rules_tell_what_is_wrong(void **state)
+{
+    size_t          i;
+    rms_acl_rule_t  rule;
+    unsigned char   buf[TEXT_MAX];
+
+    static const struct {
+        const char       *text;
+        rms_acl_error_e   error;
+    } want[] = {
+        { "", RMS_ACL_NO_KIND },
+        { "EXCH01$@CONTOSO.COM", RMS_ACL_NO_KIND },
+        { "CONTOSO\\EXCH01$", RMS_ACL_NO_KIND },
+        { "Any", RMS_ACL_NO_KIND },
+        { "anyone", RMS_ACL_NO_KIND },
+        { "any=", RMS_ACL_BAD_KIND },
+        { "=x", RMS_ACL_BAD_KIND },
+        { "Account=a@B", RMS_ACL_BAD_KIND },
+        { "accounts=a@B", RMS_ACL_BAD_KIND },
+        { "group=x", RMS_ACL_BAD_KIND },
+        { "account=", RMS_ACL_EMPTY },
+        { "account=~", RMS_ACL_EMPTY },
+        { "sid=", RMS_ACL_EMPTY },
+        { "cert=", RMS_ACL_EMPTY },
+        { "account=EXCH01$", RMS_ACL_BAD_ACCOUNT },
+        { "account=a@B@C", RMS_ACL_BAD_ACCOUNT },
+        { "account=CONTOSO\\EXCH01$", RMS_ACL_DOMAIN_ACCOUNT },
+        { "account=CONTOSO\nick", RMS_ACL_DOMAIN_ACCOUNT },
+        { "sid=EXCH", RMS_ACL_BAD_SID },
+        { "sid=s-1-5-18", RMS_ACL_BAD_SID },
+        { "cert=00", RMS_ACL_BAD_CERT },
+        { "cert=" CERT_A "00", RMS_ACL_BAD_CERT },
+        { "cert=g0112233445566778899aabbccddeeff"
+          "00112233445566778899aabbccddeeff", RMS_ACL_BAD_CERT },
+        { "cert=00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33"
+          ":44", RMS_ACL_BAD_CERT }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        assert_int_equal(parse(want[i].text, buf, &rule), want[i].error);
+    }
+}
+
+
+static void
+every_error_says_what_to_write(void **state)
+{
+    size_t  i;
+
+    (void) state;
+
+    for (i = RMS_ACL_FINE; i <= RMS_ACL_BAD_CERT; i++) {
+        assert_in_range(strlen(rms_acl_error_text((rms_acl_error_e) i)),
+                        5, 200);
+    }
+
+    assert_non_null(strstr(rms_acl_error_text(RMS_ACL_DOMAIN_ACCOUNT),
+                           "name@REALM"));
+    assert_non_null(strstr(rms_acl_error_text(RMS_ACL_BAD_ACCOUNT),
+                           "name@REALM"));
+    assert_non_null(rms_acl_error_text((rms_acl_error_e) 99));
+}
+
+
+static void
+same_name_under_two_roles_is_a_contradiction(void **state)
+{
+    size_t                 i;
+    list_t                 list;
+    rms_acl_rule_t         rule;
+    unsigned char          buf[TEXT_MAX];
+    const rms_acl_rule_t  *earlier;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_EXCHANGE, "account=A$@X" },
+        { RMS_ROLE_EXCHANGE, "account=~A.*" },
+        { RMS_ROLE_FCI, "sid=S-1-5-18" },
+        { RMS_ROLE_FCI, "cert=" CERT_A },
+        { RMS_ROLE_PARTNER, "any" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    static const struct {
+        rms_role_e   role;
+        const char  *text;
+        unsigned     line;
+    } want[] = {
+        { RMS_ROLE_SHAREPOINT, "account=A$@X", 1 },
+        { RMS_ROLE_EXCHANGE, "account=A$@X", 0 },
+        { RMS_ROLE_SHAREPOINT, "account=a$@X", 0 },
+        { RMS_ROLE_SHAREPOINT, "account=~A.*", 2 },
+        { RMS_ROLE_SHAREPOINT, "account=~A.", 0 },
+        { RMS_ROLE_SHAREPOINT, "account=~A$@X", 0 },
+        { RMS_ROLE_USER, "sid=S-1-5-18", 3 },
+        { RMS_ROLE_USER, "sid=S-1-5-19", 0 },
+        { RMS_ROLE_USER, "cert=" CERT_A, 4 },
+        { RMS_ROLE_USER, "cert=" CERT_B, 0 },
+        { RMS_ROLE_USER, "any", 5 },
+        { RMS_ROLE_PARTNER, "any", 0 }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        assert_int_equal(parse(want[i].text, buf, &rule), RMS_ACL_FINE);
+        rule.role = want[i].role;
+
+        earlier = rms_acl_conflict(list.rules, list.n, &rule);
+        assert_int_equal(earlier ? earlier->line : 0, want[i].line);
+    }
+
+    /* a rule of the list itself is compared with those before it */
+
+    list_add(&list, RMS_ROLE_USER, "any");
+    earlier = rms_acl_conflict(list.rules, list.n, &list.rules[5]);
+    assert_ptr_equal(earlier, &list.rules[4]);
+    assert_null(rms_acl_conflict(list.rules, list.n, &list.rules[4]));
+}
+
+
+static void
+account_beats_cert_beats_sid_beats_any(void **state)
+{
+    list_t        list;
+    rms_str_t     sid;
+    rms_caller_t  c;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_PARTNER, "any" },
+        { RMS_ROLE_FCI, "sid=S-1-5-21-1-2-3-1118" },
+        { RMS_ROLE_SHAREPOINT, "cert=" CERT_A },
+        { RMS_ROLE_EXCHANGE, "account=A$@X" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    sid = str("S-1-5-21-1-2-3-1118");
+    c = caller("A$@X");
+    c.cert = str(CERT_A);
+    c.sids = &sid;
+    c.n_sids = 1;
+    assert_int_equal(matched_line(&list, &c), 4);
+
+    c.account = str("B$@X");
+    assert_int_equal(matched_line(&list, &c), 3);
+
+    c.cert = str(CERT_B);
+    assert_int_equal(matched_line(&list, &c), 2);
+
+    c.n_sids = 0;
+    assert_int_equal(matched_line(&list, &c), 1);
+}
+
+
+static void
+pattern_beats_cert_too(void **state)
+{
+    list_t        list;
+    rms_caller_t  c;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_SHAREPOINT, "cert=" CERT_A },
+        { RMS_ROLE_EXCHANGE, "account=~EXCH" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    c = caller("EXCH01$@X");
+    c.cert = str(CERT_A);
+    assert_int_equal(matched_line(&list, &c), 2);
+
+    c.account = str("SP01$@X");
+    assert_int_equal(matched_line(&list, &c), 1);
+}
+
+
+static void
+first_line_of_a_class_wins(void **state)
+{
+    list_t        list;
+    rms_str_t     sids[2];
+    rms_caller_t  c;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_FCI, "account=~A" },
+        { RMS_ROLE_EXCHANGE, "account=AB@X" },
+        { RMS_ROLE_USER, "account=C@X" },
+        { RMS_ROLE_SHAREPOINT, "account=~C" },
+        { RMS_ROLE_FCI, "sid=S-1-5-18" },
+        { RMS_ROLE_EXCHANGE, "sid=S-1-5-19" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    c = caller("AB@X");
+    assert_int_equal(matched_line(&list, &c), 1);
+
+    c = caller("C@X");
+    assert_int_equal(matched_line(&list, &c), 3);
+
+    c = caller("CD@X");
+    assert_int_equal(matched_line(&list, &c), 4);
+
+    /* the order of the list counts, not that of the PAC */
+
+    sids[0] = str("S-1-5-19");
+    sids[1] = str("S-1-5-18");
+    c = caller("D@X");
+    c.sids = sids;
+    c.n_sids = 2;
+    assert_int_equal(matched_line(&list, &c), 5);
+}
+
+
+static void
+accounts_and_sids_compare_byte_for_byte(void **state)
+{
+    size_t        i;
+    list_t        list;
+    rms_str_t     sid;
+    rms_caller_t  c;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_EXCHANGE, "account=EXCH01$@CONTOSO.COM" },
+        { RMS_ROLE_FCI, "sid=S-1-5-21-1-2-3-111" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    static const char  *others[] = {
+        "exch01$@CONTOSO.COM", "EXCH01$@contoso.com", "EXCH01@CONTOSO.COM",
+        "EXCH01$@CONTOSO.COMX", "XEXCH01$@CONTOSO.COM", "EXCH01$",
+        "EXCH01$@", "EXCH01$@EVIL.COM", "EXCH01$/x@CONTOSO.COM"
+    };
+
+    static const char  *sids[] = {
+        "S-1-5-21-1-2-3-1118", "S-1-5-21-1-2-3-11", "s-1-5-21-1-2-3-111", ""
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    c = caller("EXCH01$@CONTOSO.COM");
+    assert_int_equal(matched_line(&list, &c), 1);
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        c = caller(others[i]);
+        assert_int_equal(matched_line(&list, &c), 0);
+    }
+
+    c = caller("x@Y");
+    c.sids = &sid;
+    c.n_sids = 1;
+
+    for (i = 0; i < sizeof(sids) / sizeof(sids[0]); i++) {
+        sid = str(sids[i]);
+        assert_int_equal(matched_line(&list, &c), 0);
+    }
+
+    sid = str("S-1-5-21-1-2-3-111");
+    assert_int_equal(matched_line(&list, &c), 2);
+}
+
+
+static void
+foreign_realm_needs_a_rule_that_names_it(void **state)
+{
+    list_t            list;
+    rms_str_t         sid;
+    rms_caller_t      c;
+    rms_acl_answer_t  a;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_PARTNER, "any" },
+        { RMS_ROLE_USER, "cert=" CERT_A },
+        { RMS_ROLE_EXCHANGE, "account=A$@OTHER" },
+        { RMS_ROLE_SHAREPOINT, "account=~B" },
+        { RMS_ROLE_FCI, "sid=S-1-5-21-9-9-9-1" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    c = caller("Z$@OTHER");
+    c.foreign = 1;
+    a = rms_acl_find(list.rules, list.n, &c, match_prefix);
+    assert_int_equal(a.role, RMS_ROLE_NONE);
+    assert_null(a.rule);
+    assert_int_equal(a.reason, RMS_REASON_FOREIGN_REALM);
+
+    c.cert = str(CERT_A);
+    a = rms_acl_find(list.rules, list.n, &c, match_prefix);
+    assert_int_equal(a.reason, RMS_REASON_FOREIGN_REALM);
+
+    sid = str("S-1-5-21-9-9-9-1");
+    c.sids = &sid;
+    c.n_sids = 1;
+    assert_int_equal(matched_line(&list, &c), 5);
+
+    c.account = str("B$@OTHER");
+    assert_int_equal(matched_line(&list, &c), 4);
+
+    c.account = str("A$@OTHER");
+    assert_int_equal(matched_line(&list, &c), 3);
+
+    /* the same caller of our realm */
+
+    c = caller("Z$@OTHER");
+    assert_int_equal(matched_line(&list, &c), 1);
+}
+
+
+static void
+anonymous_caller_matches_only_any(void **state)
+{
+    list_t            list;
+    rms_str_t         sid;
+    rms_caller_t      c;
+    rms_acl_answer_t  a;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_EXCHANGE, "account=A$@X" },
+        { RMS_ROLE_EXCHANGE, "account=~A" },
+        { RMS_ROLE_EXCHANGE, "cert=" CERT_A },
+        { RMS_ROLE_EXCHANGE, "sid=S-1-5-18" },
+        { RMS_ROLE_PARTNER, "any" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    sid = str("S-1-5-18");
+    c = caller("A$@X");
+    c.cert = str(CERT_A);
+    c.sids = &sid;
+    c.n_sids = 1;
+    c.foreign = 1;
+    c.authenticated = 0;
+
+    match_calls = 0;
+    assert_int_equal(matched_line(&list, &c), 5);
+    assert_int_equal(match_calls, 0);
+
+    list.n = 4;
+    a = rms_acl_find(list.rules, list.n, &c, match_prefix);
+    assert_int_equal(a.role, RMS_ROLE_NONE);
+    assert_int_equal(a.reason, RMS_REASON_NO_ROLE);
+}
+
+
+static void
+unknown_caller_has_no_role(void **state)
+{
+    list_t            list;
+    rms_caller_t      c;
+    rms_acl_answer_t  a;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_EXCHANGE, "account=A$@X" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    c = caller("B$@X");
+    a = rms_acl_find(list.rules, list.n, &c, match_prefix);
+    assert_int_equal(a.role, RMS_ROLE_NONE);
+    assert_int_equal(a.reason, RMS_REASON_NO_ROLE);
+
+    a = rms_acl_find(NULL, 0, &c, match_prefix);
+    assert_int_equal(a.role, RMS_ROLE_NONE);
+    assert_null(a.rule);
+}
+
+
+static void
+failing_pattern_matches_nobody(void **state)
+{
+    list_t        list;
+    rms_caller_t  c;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_EXCHANGE, "account=~!" },
+        { RMS_ROLE_FCI, "account=~A" },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    c = caller("A$@X");
+    assert_int_equal(matched_line(&list, &c), 2);
+
+    assert_null(rms_acl_find(list.rules, list.n, &c, NULL).rule);
+}
+
+
+static void
+caller_without_an_account_is_not_matched_by_a_pattern(void **state)
+{
+    list_t            list;
+    rms_str_t         everything;
+    rms_caller_t      c;
+
+    static const line_t  lines[] = {
+        { RMS_ROLE_EXCHANGE, "account=~x" },
+        { RMS_ROLE_SHAREPOINT, "cert=" CERT_A },
+        { RMS_ROLE_NONE, NULL }
+    };
+
+    (void) state;
+
+    list_init(&list, lines);
+
+    everything = str("");
+    list.rules[0].pattern = &everything;
+
+    c = caller("");
+    c.cert = str(CERT_A);
+    assert_int_equal(matched_line(&list, &c), 2);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_are_read_by_kind),
+        cmocka_unit_test(certificates_are_stored_in_lower_case),
+        cmocka_unit_test(bad_rules_tell_what_is_wrong),
+        cmocka_unit_test(every_error_says_what_to_write),
+        cmocka_unit_test(same_name_under_two_roles_is_a_contradiction),
+        cmocka_unit_test(account_beats_cert_beats_sid_beats_any),
+        cmocka_unit_test(pattern_beats_cert_too),
+        cmocka_unit_test(first_line_of_a_class_wins),
+        cmocka_unit_test(accounts_and_sids_compare_byte_for_byte),
+        cmocka_unit_test(foreign_realm_needs_a_rule_that_names_it),
+        cmocka_unit_test(anonymous_caller_matches_only_any),
+        cmocka_unit_test(unknown_caller_has_no_role),
+        cmocka_unit_test(failing_pattern_matches_nobody),
+        cmocka_unit_test(caller_without_an_account_is_not_matched_by_a_pattern)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
