@@ -2,9 +2,12 @@
 # make demo       a connector on loopback, played through
 # make test       units, fuzz corpora, integration
 # make NGINX_SRC=/path   the module, against a plain nginx tree
-# make help       everything else
+# make units      the unit tests of src/ alone
+# make corpus     the fuzz corpora alone
+# make clean      removes what was built
 
 BUILD     ?= build
+JOBS      ?= 2
 NGINX_DEV ?= /usr/share/nginx/src
 MODULE     = $(BUILD)/ngx_http_rms_module.so
 CORE       = $(BUILD)/core/librms.a
@@ -25,7 +28,7 @@ HEADERS     = $(wildcard src/*.h)
 UNITS       = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/test_*.c))
 FUZZERS     = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 
-.PHONY: all module demo test units corpus integration lint packages-% clean help
+.PHONY: all module demo test units corpus clean help
 
 all: packages-BUILD module
 
@@ -43,42 +46,50 @@ $(MODULE): config $(wildcard ngx_rms_module/*) $(CORE_SRCS) $(HEADERS)
 demo: packages-DEMO module
 	@t/demo/run.sh
 
-test: packages-TEST module units corpus
-	@echo "integration: t/*.t"
-	@prove t/*.t
+# One run of prove over the units (cmocka speaks TAP), the fuzz corpora and the
+# integration tests, so that its summary is the last word.
+
+test: packages-TEST module $(UNITS) $(FUZZERS)
+	@CMOCKA_MESSAGE_OUTPUT=TAP BUILD=$(BUILD) \
+		TEST_RMS_MODULE=$(abspath $(MODULE)) \
+		prove -j$(JOBS) $(UNITS) t/*.t
+
+units: $(UNITS)
+	@CMOCKA_MESSAGE_OUTPUT=TAP prove $(UNITS)
 
 $(BUILD)/core/%.o: src/%.c $(HEADERS)
 	@mkdir -p $(BUILD)/core
-	$(CC) $(CFLAGS_CORE) -c -o $@ $<
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_CORE) -c -o $@ $<
 
 $(CORE): $(CORE_OBJS)
 	@rm -f $@
-	ar rcs $@ $(CORE_OBJS)
+	@ar rcs $@ $(CORE_OBJS)
 
 $(BUILD)/unit/ticket.o: t/unit/ticket.c t/unit/ticket.h
 	@mkdir -p $(BUILD)/unit
-	$(CC) $(CFLAGS_CORE) -It/unit -c -o $@ $<
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_CORE) -It/unit -c -o $@ $<
 
 $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/unit/ticket.o $(CORE)
 	@mkdir -p $(BUILD)/unit
-	$(CC) $(CFLAGS_CORE) -It/unit -o $@ $< $(BUILD)/unit/ticket.o $(CORE) \
-		-lcmocka $(LIBS_CORE)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_CORE) -It/unit -o $@ $< $(BUILD)/unit/ticket.o $(CORE) \
+		-lcmocka $(LIBS_CORE) $(LDFLAGS_$(notdir $@))
 
-units: $(UNITS)
-	@for unit in $(UNITS); do $$unit || exit 1; done
+# the acceptor allocates by itself: its allocations are failed by wrapping
+LDFLAGS_test_gss = -Wl,--wrap=malloc,--wrap=calloc
 
 # The corpora are replayed with the plain compiler; t/fuzz/README says how to
 # build the same files as libFuzzer targets.
 
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(CORE)
 	@mkdir -p $(BUILD)/fuzz
-	$(CC) $(CFLAGS_CORE) -o $@ $< t/fuzz/replay.c $(CORE) $(LIBS_CORE)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_CORE) -o $@ $< t/fuzz/replay.c $(CORE) $(LIBS_CORE)
 
 corpus: $(FUZZERS)
-	@for fuzzer in $(FUZZERS); do \
-		name=$${fuzzer##*/fuzz_}; \
-		$$fuzzer t/fuzz/corpus/$$name || exit 1; \
-	done
+	@BUILD=$(BUILD) prove t/fuzz_corpus.t
 
 clean:
 	rm -rf $(BUILD)

@@ -382,6 +382,25 @@ void ngx_http_rms_log_lists(ngx_cycle_t *cycle,
     ngx_http_rms_main_conf_t *rmcf);
 ngx_str_t ngx_http_rms_escape(ngx_pool_t *pool, const rms_str_t *value);
 
+/* ngx_http_rms_filter_module.c */
+
+ngx_int_t ngx_http_rms_next_header(ngx_http_request_t *r);
+ngx_int_t ngx_http_rms_next_body(ngx_http_request_t *r, ngx_chain_t *in);
+ngx_int_t ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_uint_t status, rms_reason_e reason);
+void ngx_http_rms_hide_all(ngx_http_request_t *r);
+ngx_int_t ngx_http_rms_add_token(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+
+/* ngx_http_rms_rewrite.c */
+
+ngx_int_t ngx_http_rms_collect_start(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+ngx_int_t ngx_http_rms_collect(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_buf_t *b);
+ngx_int_t ngx_http_rms_map_location(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_table_elt_t *h);
+
 /* ngx_http_rms_identity.c */
 
 ngx_http_rms_identity_t *ngx_http_rms_identity_add(ngx_conf_t *cf,

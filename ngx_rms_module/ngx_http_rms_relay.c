@@ -14,7 +14,7 @@ static ngx_int_t ngx_http_rms_get(ngx_http_request_t *r,
 static ngx_int_t ngx_http_rms_post(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static void ngx_http_rms_question(ngx_http_rms_ctx_t *ctx, rms_question_t *q);
-static ngx_int_t ngx_http_rms_read_headers(ngx_http_request_t *r,
+static rms_reason_e ngx_http_rms_read_headers(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_read_body(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
@@ -105,20 +105,19 @@ ngx_http_rms_get(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 static ngx_int_t
 ngx_http_rms_post(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    ngx_int_t        rc;
+    rms_reason_e     reason;
     rms_question_t   q;
 
     if (ctx->path.kind != RMS_PATH_ENDPOINT) {
         return ngx_http_rms_deny(r, ctx, RMS_REASON_METHOD);
     }
 
+    reason = ngx_http_rms_read_headers(r, ctx);
+
     /* who has no role learns nothing about what else is wrong */
 
-    if (ctx->acl.role != RMS_ROLE_NONE) {
-        rc = ngx_http_rms_read_headers(r, ctx);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    if (reason != RMS_REASON_NONE && ctx->acl.role != RMS_ROLE_NONE) {
+        return ngx_http_rms_deny(r, ctx, reason);
     }
 
     ngx_http_rms_question(ctx, &q);
@@ -162,7 +161,7 @@ ngx_http_rms_question(ngx_http_rms_ctx_t *ctx, rms_question_t *q)
 
 /* What the headers say the request is; 415 and 400 before a byte is read. */
 
-static ngx_int_t
+static rms_reason_e
 ngx_http_rms_read_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
     rms_rc_e     rc;
@@ -184,19 +183,18 @@ ngx_http_rms_read_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     }
 
     if (n > 1 || (n && !rms_media_identity(&coding[0]))) {
-        return ngx_http_rms_deny(r, ctx, RMS_REASON_ENCODING);
+        return RMS_REASON_ENCODING;
     }
 
     if (n_types > 4 || n_actions > 4) {
-        return ngx_http_rms_deny(r, ctx, RMS_REASON_BAD_ACTION);
+        return RMS_REASON_BAD_ACTION;
     }
 
     rc = rms_media_parse(types, n_types, actions, n_actions, &ctx->media);
 
     if (rc != RMS_OK) {
-        return ngx_http_rms_deny(r, ctx, rc == RMS_UNSUPPORTED
-                                         ? RMS_REASON_MEDIA_TYPE
-                                         : RMS_REASON_BAD_ACTION);
+        return rc == RMS_UNSUPPORTED ? RMS_REASON_MEDIA_TYPE
+                                     : RMS_REASON_BAD_ACTION;
     }
 
     ctx->operation = rms_operation_by_action(&ctx->media.action);
@@ -204,10 +202,11 @@ ngx_http_rms_read_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     if (ctx->operation == NULL
         || !rms_endpoint_serves(ctx->path.endpoint, ctx->operation->id))
     {
-        return ngx_http_rms_deny(r, ctx, RMS_REASON_ACTION_MISMATCH);
+        ctx->operation = NULL;
+        return RMS_REASON_ACTION_MISMATCH;
     }
 
-    return NGX_OK;
+    return RMS_REASON_NONE;
 }
 
 

@@ -457,12 +457,12 @@ rms_policy_admit(const rms_question_t *q)
         return rms_policy_deny(RMS_REASON_NEVER, rms_policy_denial(q->deny));
     }
 
-    if (op == NULL) {
-        return rms_policy_refuse(RMS_REASON_INTERNAL);
-    }
-
     if (q->role == RMS_ROLE_NONE) {
         return rms_policy_deny(RMS_REASON_NO_ROLE, rms_policy_denial(q->deny));
+    }
+
+    if (op == NULL) {
+        return rms_policy_refuse(RMS_REASON_INTERNAL);
     }
 
     if (!rms_policy_may(q->role, q->endpoint, q->op, q->grants)) {

@@ -14,7 +14,7 @@
 
 
 #define PARTS_MAX  8192
-#define BODY_MAX   65536
+#define BODY_MAX   16384    /* where a long tag is refused depends on cuts */
 
 #define ENV11  "http://schemas.xmlsoap.org/soap/envelope/"
 #define ENV12  "http://www.w3.org/2003/05/soap-envelope"

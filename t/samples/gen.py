@@ -96,6 +96,7 @@ class Key:
             p, q = _prime(bits // 2), _prime(bits // 2)
             self.n = p * q
             self.d = pow(65537, -1, (p - 1) * (q - 1))
+            self.crt = p, q, self.d % (p - 1), self.d % (q - 1), pow(q, -1, p)
         else:
             self.n = RNG.getrandbits(bits) | (1 << (bits - 1)) | 1
             self.d = None
@@ -127,7 +128,10 @@ class Key:
         t = bytes.fromhex(info) + digest
         k = self.bits // 8
         em = b"\0\1" + b"\xff" * (k - 3 - len(t)) + b"\0" + t
-        return base64.b64encode(pow(int.from_bytes(em, "big"), self.d, self.n).to_bytes(k, "big")).decode()
+        m, (p, q, dp, dq, inverse) = int.from_bytes(em, "big"), self.crt
+        low = pow(m, dq, q)
+        sig = low + q * ((pow(m, dp, p) - low) * inverse % p)
+        return base64.b64encode(sig.to_bytes(k, "big")).decode()
 
 
 # ----------------------------------------------------------------------- XrML
