@@ -12,7 +12,7 @@ NGINX_DEV ?= /usr/share/nginx/src
 MODULE     = $(BUILD)/ngx_http_rms_module.so
 CORE       = $(BUILD)/core/librms.a
 
-PACKAGES_BUILD = gcc make nginx nginx-dev libxml2-dev libkrb5-dev libssl-dev \
+PACKAGES_BUILD = gcc libc6-dev make nginx nginx-dev libxml2-dev libkrb5-dev libssl-dev \
                  libpcre2-dev zlib1g-dev
 PACKAGES_DEMO  = $(PACKAGES_BUILD) krb5-kdc krb5-admin-server krb5-user curl \
                  openssl python3 perl libgssapi-perl

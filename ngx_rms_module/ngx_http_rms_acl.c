@@ -171,7 +171,10 @@ ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
 }
 
 
-/* Anchored at both ends, so that no pattern admits more than it shows. */
+/*
+ * Anchored at both ends, so that no pattern admits more than it shows.  It is
+ * compiled alone first: a parenthesis must not close our group.
+ */
 
 static ngx_int_t
 ngx_http_rms_allow_pattern(ngx_conf_t *cf, rms_acl_rule_t *rule)
@@ -182,6 +185,18 @@ ngx_http_rms_allow_pattern(ngx_conf_t *cf, rms_acl_rule_t *rule)
     ngx_regex_compile_t   rc;
 
     ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
+
+    rc.pattern = rule->value;
+    rc.pool = cf->pool;
+    rc.err.len = NGX_MAX_CONF_ERRSTR;
+    rc.err.data = errstr;
+
+    if (ngx_regex_compile(&rc) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid pattern in \"account=~%V\": %V; write a "
+                           "PCRE2 pattern", &rule->value, &rc.err);
+        return NGX_ERROR;
+    }
 
     rc.pattern.len = rule->value.len + sizeof("\\A(?:)\\z") - 1;
     rc.pattern.data = ngx_pnalloc(cf->pool, rc.pattern.len + 1);
@@ -194,7 +209,6 @@ ngx_http_rms_allow_pattern(ngx_conf_t *cf, rms_acl_rule_t *rule)
     p = ngx_cpymem(p, ")\\z", 3);
     *p = '\0';
 
-    rc.pool = cf->pool;
     rc.err.len = NGX_MAX_CONF_ERRSTR;
     rc.err.data = errstr;
 

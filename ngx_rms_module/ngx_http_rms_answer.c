@@ -198,6 +198,10 @@ ngx_http_rms_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_buf_t    *b;
     ngx_chain_t   out;
 
+    /* as nginx does for its own pages: a body we drop is not asked for */
+
+    r->expect_tested = 1;
+
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {

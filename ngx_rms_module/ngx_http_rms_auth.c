@@ -69,7 +69,7 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (rlcf->pass == NULL && rlcf->acceptor == NULL) {
+    if (rlcf->pass == NULL && rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
         return NGX_DECLINED;
     }
 
@@ -82,6 +82,7 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
+
     if (rlcf->pass) {
         rc = ngx_http_rms_classify(r, ctx);
         if (rc != NGX_OK) {
@@ -91,6 +92,11 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
 
     if (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
         return NGX_DECLINED;
+    }
+
+    if (rlcf->acceptor == NULL) {
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_UNAVAILABLE,
+                                   NGX_HTTP_SERVICE_UNAVAILABLE);
     }
 
     if (ctx->auth_state == NGX_HTTP_RMS_REFUSED) {
@@ -293,6 +299,12 @@ ngx_http_rms_leg_next(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         if (leg == NULL || leg->context == NULL
             || leg->keytab != ctx->conf->acceptor)
         {
+            ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2000,
+                               "no usable principal: a later leg of a "
+                               "handshake, but leg 1 was not on this "
+                               "connection (or too long ago); does a proxy in "
+                               "front of us share connections?");
+
             return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_FAILED,
                                        NGX_HTTP_UNAUTHORIZED);
         }

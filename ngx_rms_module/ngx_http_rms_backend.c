@@ -125,6 +125,7 @@ ngx_http_rms_backend_parameter(ngx_conf_t *cf, ngx_command_t *dummy,
     ngx_http_rms_backend_conf_t *backend = conf;
 
     ngx_str_t                         *value;
+    ngx_uint_t                         bit;
     ngx_http_rms_backend_parameter_t  *p;
 
     value = cf->args->elts;
@@ -136,6 +137,17 @@ ngx_http_rms_backend_parameter(ngx_conf_t *cf, ngx_command_t *dummy,
         {
             continue;
         }
+
+        bit = (ngx_uint_t) 1 << (p - ngx_http_rms_backend_parameters);
+
+        if ((backend->given & bit) && p->set != ngx_http_rms_backend_base) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in rms_backend \"%V\" is duplicate; "
+                               "write it once", &value[0], &backend->name);
+            return NGX_CONF_ERROR;
+        }
+
+        backend->given |= bit;
 
         if (cf->args->nelts < 2 || (cf->args->nelts > 2 && !p->many)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -519,10 +531,10 @@ ngx_http_rms_pass_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_rms_loc_conf_t *rlcf = conf;
 
     ngx_str_t                     *value;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, k;
     ngx_http_rms_main_conf_t      *rmcf;
     ngx_http_core_loc_conf_t      *clcf;
-    ngx_http_rms_backend_conf_t  **pass;
+    ngx_http_rms_backend_conf_t  **pass, **passes;
 
     if (rlcf->pass) {
         return "is duplicate; write all backends into one \"rms_pass\"";
@@ -556,6 +568,15 @@ ngx_http_rms_pass_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                "\"rms_backend %V { ... }\" before the server",
                                &value[i], &value[i]);
             return NGX_CONF_ERROR;
+        }
+
+        for (k = 0, passes = rlcf->pass->elts; k < i - 1; k++) {
+            if (passes[k] == *pass) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "backend \"%V\" stands twice in "
+                                   "\"rms_pass\"; write it once", &value[i]);
+                return NGX_CONF_ERROR;
+            }
         }
 
         (*pass)->used = 1;

@@ -15,7 +15,16 @@ typedef struct {
     ngx_http_rms_main_conf_t    *rmcf;
     ngx_http_core_srv_conf_t    *cscf;
     ngx_array_t                  upstreams;     /* of hand-over locations */
+    ngx_array_t                  pools;         /* ... of all servers */
 } ngx_http_rms_check_t;
+
+
+/* Who uses the connections of an upstream. */
+
+typedef struct {
+    ngx_http_upstream_srv_conf_t  *upstream;
+    ngx_http_rms_backend_conf_t   *backend;
+} ngx_http_rms_pool_t;
 
 
 typedef ngx_int_t (*ngx_http_rms_visit_pt)(ngx_http_rms_check_t *check,
@@ -31,8 +40,13 @@ static ngx_int_t ngx_http_rms_check_pass(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_rms_check_body(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf);
-static ngx_int_t ngx_http_rms_check_identities(ngx_http_rms_check_t *check,
+static ngx_int_t ngx_http_rms_check_handler(ngx_http_rms_check_t *check,
+    ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_rms_check_licensors(ngx_http_rms_check_t *check,
     ngx_http_rms_loc_conf_t *rlcf);
+static ngx_int_t ngx_http_rms_check_identity(ngx_http_rms_check_t *check,
+    ngx_http_rms_backend_conf_t *backend,
+    ngx_http_upstream_srv_conf_t *uscf);
 static ngx_http_core_loc_conf_t *ngx_http_rms_named(
     ngx_http_core_srv_conf_t *cscf, ngx_str_t *name);
 static ngx_int_t ngx_http_rms_check_handover(ngx_http_rms_check_t *check,
@@ -69,6 +83,13 @@ ngx_http_rms_check(ngx_conf_t *cf)
 
     check.cf = cf;
     check.rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
+
+    if (ngx_array_init(&check.pools, cf->temp_pool, 4,
+                       sizeof(ngx_http_rms_pool_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
     cscfp = cmcf->servers.elts;
@@ -197,12 +218,16 @@ ngx_http_rms_check_pass(ngx_http_rms_check_t *check,
 
     rlcf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
 
-    if (rlcf->pass == NULL || clcf->handler != ngx_http_rms_pass_handler) {
+    if (ngx_http_rms_check_handler(check, clcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (rlcf->pass == NULL) {
         return NGX_OK;
     }
 
     if (ngx_http_rms_check_body(check, clcf) != NGX_OK
-        || ngx_http_rms_check_identities(check, rlcf) != NGX_OK)
+        || ngx_http_rms_check_licensors(check, rlcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -272,15 +297,83 @@ ngx_http_rms_check_body(ngx_http_rms_check_t *check,
 }
 
 
-/* One credential, one connection pool: law 3. */
+/* One credential, one connection pool: law 3, in all servers together. */
 
 static ngx_int_t
-ngx_http_rms_check_identities(ngx_http_rms_check_t *check,
+ngx_http_rms_check_identity(ngx_http_rms_check_t *check,
+    ngx_http_rms_backend_conf_t *backend, ngx_http_upstream_srv_conf_t *uscf)
+{
+    ngx_uint_t            i;
+    ngx_http_rms_pool_t  *pool;
+
+    pool = check->pools.elts;
+
+    for (i = 0; i < check->pools.nelts; i++) {
+
+        if (pool[i].upstream != uscf
+            || pool[i].backend->identity == backend->identity)
+        {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
+                      "backends \"%V\" and \"%V\" have different "
+                      "identities but share upstream \"%V\"; write an "
+                      "\"upstream\" of its own for each",
+                      &pool[i].backend->name, &backend->name, &uscf->host);
+        return NGX_ERROR;
+    }
+
+    pool = ngx_array_push(&check->pools);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    pool->upstream = uscf;
+    pool->backend = backend;
+
+    return NGX_OK;
+}
+
+
+/* A directive behind ours would have taken the location away from us. */
+
+static ngx_int_t
+ngx_http_rms_check_handler(ngx_http_rms_check_t *check,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
+
+    if (rlcf->pass && clcf->handler != ngx_http_rms_pass_handler) {
+        ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
+                      "\"rms_pass\" in %s:%ui stands beside another content "
+                      "handler; keep proxy_pass in the named location of the "
+                      "backend", rlcf->pass_file, rlcf->pass_line);
+        return NGX_ERROR;
+    }
+
+    if (rlcf->status && clcf->handler != ngx_http_rms_status_handler) {
+        ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
+                      "\"rms_status\" stands beside another content handler "
+                      "in location \"%V\"; give it a location of its own",
+                      &clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The second of two backends with one licensor would never be asked. */
+
+static ngx_int_t
+ngx_http_rms_check_licensors(ngx_http_rms_check_t *check,
     ngx_http_rms_loc_conf_t *rlcf)
 {
     ngx_uint_t                     i, k;
-    ngx_http_core_loc_conf_t      *a, *b;
-    ngx_http_upstream_conf_t      *ua, *ub;
+    rms_licensor_t                *a, *b;
     ngx_http_rms_backend_conf_t  **pass;
 
     pass = rlcf->pass->elts;
@@ -288,30 +381,21 @@ ngx_http_rms_check_identities(ngx_http_rms_check_t *check,
     for (i = 0; i < rlcf->pass->nelts; i++) {
         for (k = i + 1; k < rlcf->pass->nelts; k++) {
 
-            if (pass[i]->identity == pass[k]->identity) {
-                continue;
-            }
+            a = &pass[i]->policy.licensor;
+            b = &pass[k]->policy.licensor;
 
-            a = ngx_http_rms_named(check->cscf, &pass[i]->pass);
-            b = ngx_http_rms_named(check->cscf, &pass[k]->pass);
-
-            if (a == NULL || b == NULL) {
-                continue;
-            }
-
-            ua = ngx_http_rms_proxy_conf(a);
-            ub = ngx_http_rms_proxy_conf(b);
-
-            if (ua->upstream == NULL || ua->upstream != ub->upstream) {
+            if (a->len == 0 || a->len != b->len
+                || ngx_memcmp(a->guid, b->guid, a->len) != 0)
+            {
                 continue;
             }
 
             ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
-                          "backends \"%V\" and \"%V\" have different "
-                          "identities but share upstream \"%V\"; write an "
-                          "\"upstream\" of its own for each",
+                          "backends \"%V\" and \"%V\" of \"rms_pass\" in "
+                          "%s:%ui have the same licensor; write the GUID of "
+                          "each one's own server licensor certificate",
                           &pass[i]->name, &pass[k]->name,
-                          &ua->upstream->host);
+                          rlcf->pass_file, rlcf->pass_line);
             return NGX_ERROR;
         }
     }
@@ -395,7 +479,7 @@ ngx_http_rms_check_handover(ngx_http_rms_check_t *check,
 
     *uscf = u->upstream;
 
-    return NGX_OK;
+    return ngx_http_rms_check_identity(check, backend, u->upstream);
 }
 
 

@@ -148,11 +148,14 @@ ngx_http_rms_merge_auth(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
 
     if (conf->keytab.len == 0) {
 
-        /* a level above may say "negotiate" for levels that name a keytab */
-
         clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-        if (conf->pass == NULL && !conf->status && clcf->handler == NULL) {
+        /*
+         * a server may say "negotiate" for locations that name a keytab; what
+         * no location takes is refused at run time
+         */
+
+        if (clcf->name.len == 0) {
             return NGX_CONF_OK;
         }
 
@@ -331,7 +334,7 @@ ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     u_char        *p;
     ngx_str_t     *value;
-    ngx_uint_t     i;
+    ngx_uint_t     i, k;
     ngx_keyval_t  *kv;
 
     if (rlcf->domains == NGX_CONF_UNSET_PTR) {
@@ -356,6 +359,19 @@ ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                "\"rms_domain CONTOSO=CONTOSO.COM;\"",
                                &value[i]);
             return NGX_CONF_ERROR;
+        }
+
+        for (k = 0, kv = rlcf->domains->elts; k < rlcf->domains->nelts; k++) {
+            if (kv[k].key.len == (size_t) (p - value[i].data)
+                && ngx_strncasecmp(kv[k].key.data, value[i].data,
+                                   kv[k].key.len)
+                   == 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\"%V\" stands twice in \"rms_domain\"; "
+                                   "write one realm for it", &kv[k].key);
+                return NGX_CONF_ERROR;
+            }
         }
 
         kv = ngx_array_push(rlcf->domains);
@@ -385,6 +401,13 @@ ngx_http_rms_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty name of \"rms_zone\"; write a name and a "
+                           "size, as in \"rms_zone rms 16m;\"");
+        return NGX_CONF_ERROR;
+    }
 
     rmcf->zone_name = value[1];
     rmcf->zone_size = ngx_parse_size(&value[2]);
@@ -421,6 +444,14 @@ ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (value[i].len > 5 && ngx_strncmp(value[i].data, "krb5=", 5) == 0) {
+            if (rmcf->krb5_pool_name.len) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\"%V\" in \"rms_thread_pool\" is "
+                                   "duplicate; write one \"krb5=NAME\"",
+                                   &value[i]);
+                return NGX_CONF_ERROR;
+            }
+
             name.data = value[i].data + 5;
             name.len = value[i].len - 5;
 
@@ -509,7 +540,7 @@ ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     if (ngx_http_script_variables_count(&value[1]) == 0) {
 
         if (rms_url_parse(&value[1], &url) != RMS_OK
-            || url.path.len > 0)
+            || url.tail != value[1].len)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid value \"%V\" in \"rms_public_url\"; "
@@ -524,6 +555,46 @@ ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     rv = ngx_http_set_complex_value_slot(cf, cmd, rlcf);
 
     return rv;
+}
+
+
+/* As ngx_conf_set_enum_slot(), but it names the directive and its values. */
+
+char *
+ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char           *p, values[64];
+    ngx_str_t        *value;
+    ngx_uint_t       *np, i;
+    ngx_conf_enum_t  *e;
+
+    np = (ngx_uint_t *) ((char *) conf + cmd->offset);
+
+    if (*np != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    e = cmd->post;
+    p = values;
+
+    for (i = 0; e[i].name.len; i++) {
+        if (e[i].name.len == value[1].len
+            && ngx_memcmp(e[i].name.data, value[1].data, value[1].len) == 0)
+        {
+            *np = e[i].value;
+            return NGX_CONF_OK;
+        }
+
+        p = ngx_slprintf(p, values + sizeof(values), "%s%V",
+                         i ? " or " : "", &e[i].name);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\"; write %*s",
+                       &value[1], &cmd->name, (size_t) (p - values), values);
+
+    return NGX_CONF_ERROR;
 }
 
 

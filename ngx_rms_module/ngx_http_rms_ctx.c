@@ -50,12 +50,25 @@ ngx_http_rms_ctx_get(ngx_http_request_t *r)
 ngx_http_rms_ctx_t *
 ngx_http_rms_ctx_create(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
-    ngx_http_rms_ctx_t  *ctx;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
 
     ctx = ngx_http_rms_ctx_get(r);
 
     if (ctx) {
+
+        if (ctx->conf != rlcf && !ctx->handed_over) {
+
+            /* redirected: the identity stays, all else is asked again */
+
+            ctx->conf = rlcf;
+            ctx->classified = 0;
+            ctx->authorised = 0;
+        }
+
         return ctx;
     }
 
@@ -73,7 +86,7 @@ ngx_http_rms_ctx_create(ngx_http_request_t *r)
 
     cln->handler = ngx_http_rms_ctx_cleanup;
 
-    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+    ctx->conf = rlcf;
 
     ngx_http_set_ctx(r, ctx, ngx_http_rms_module);
 

@@ -89,8 +89,8 @@ ngx_http_rms_log_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                        "endpoint=%V operation=%V backend=%V",
                        reason, &account,
                        rms_role_name(ctx->acl.role),
-                       ctx->path.endpoint
-                       ? &ctx->path.endpoint->path : &account,
+                       ctx->path.endpoint ? &ctx->path.endpoint->path
+                                          : rms_role_name(0),
                        ctx->operation ? &ctx->operation->name
                                       : rms_role_name(0),
                        ctx->backend ? &ctx->backend->name
@@ -103,14 +103,16 @@ ngx_http_rms_log_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 static void
 ngx_http_rms_log_denial(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    ngx_str_t         account, none = ngx_string("-");
+    ngx_str_t         account, rule, none = ngx_string("-");
     ngx_uint_t        rules;
     const rms_str_t  *grant, *role;
 
     account = ngx_http_rms_escape(r->pool, &ctx->account);
+    rule = account;
 
     if (account.len == 0) {
         ngx_str_set(&account, "(anonymous)");
+        ngx_str_set(&rule, "any");
     }
 
     rules = ctx->conf->list ? ctx->conf->list->rules.nelts : 0;
@@ -122,9 +124,9 @@ ngx_http_rms_log_denial(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2001,
                            "not authorised: account=\"%V\" reason=%V "
                            "rules=%ui; would be admitted by: rms_allow ROLE "
-                           "account=%V;", &account,
+                           "%s%V;", &account,
                            rms_reason_name(ctx->verdict.reason),
-                           rules, &account);
+                           rules, ctx->account.len ? "account=" : "", &rule);
         return;
     }
 

@@ -13,6 +13,7 @@
 
 static ngx_int_t ngx_http_rms_filter_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_rms_header_filter(ngx_http_request_t *r);
+static ngx_http_rms_ctx_t *ngx_http_rms_too_large(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_error_page(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_backend_answer(ngx_http_request_t *r,
@@ -85,6 +86,10 @@ ngx_http_rms_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_rms_ctx_get(r);
 
+    if (ctx == NULL && r->err_status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        ctx = ngx_http_rms_too_large(r);
+    }
+
     if (ctx == NULL) {
         return ngx_http_next_header_filter(r);
     }
@@ -107,6 +112,35 @@ ngx_http_rms_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * client_max_body_size is looked at before any phase of ours: the refusal
+ * gets its context, and so its line, counter and plain text, here.
+ */
+
+static ngx_http_rms_ctx_t *
+ngx_http_rms_too_large(ngx_http_request_t *r)
+{
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (rlcf->pass == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_http_rms_ctx_create(r);
+
+    if (ctx) {
+        ctx->verdict = rms_policy_refuse(RMS_REASON_BODY_TOO_LARGE);
+        ngx_http_rms_log_verdict(r, ctx);
+        ngx_http_rms_count_verdict(r, ctx);
+    }
+
+    return ctx;
 }
 
 

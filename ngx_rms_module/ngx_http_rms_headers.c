@@ -26,9 +26,14 @@ static ngx_str_t  ngx_http_rms_dropped_headers[] = {
     ngx_string("Proxy-Authorization"),
     ngx_string("Range"),
     ngx_string("If-Range"),
+    ngx_string("X-HTTP-Method"),
     ngx_string("X-HTTP-Method-Override"),
+    ngx_string("X-Method-Override"),
+    ngx_string("X-Original-URL"),
+    ngx_string("X-Rewrite-URL"),
     ngx_string("SOAPAction"),
     ngx_string("Content-Type"),
+    ngx_string("Content-Encoding"),
     ngx_null_string
 };
 

@@ -89,7 +89,7 @@ ngx_int_t
 ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
     ngx_uint_t worker)
 {
-    char              text[1024];
+    char              text[1024], mode[8];
     ngx_file_info_t   fi;
     ngx_core_conf_t  *ccf;
 
@@ -99,11 +99,25 @@ ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
         return NGX_ERROR;
     }
 
-    if (fi.st_mode & (S_IROTH|S_IWOTH|S_IWGRP)) {
+    /* a pipe would stop the worker that reads it */
+
+    if (!ngx_is_file(&fi)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" holds a secret but has mode %04uo; run: "
-                           "chmod 0640 %V", path,
-                           (ngx_uint_t) (fi.st_mode & 07777), path);
+                           "\"%V\" is not a regular file; write the name of "
+                           "the file that holds the secret", path);
+        return NGX_ERROR;
+    }
+
+    if (fi.st_mode & (S_IROTH|S_IWOTH|S_IWGRP)) {
+
+        /* nginx prints no octal numbers */
+
+        (void) snprintf(mode, sizeof(mode), "%04o",
+                        (unsigned) (fi.st_mode & 07777));
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" holds a secret but has mode %s; run: "
+                           "chmod 0640 %V", path, mode, path);
         return NGX_ERROR;
     }
 
@@ -138,7 +152,10 @@ ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
     const char       *why;
     ngx_file_info_t   fi;
 
-    fd = ngx_open_file(identity->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    /* a pipe in its place would block the worker */
+
+    fd = ngx_open_file(identity->path.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
@@ -151,7 +168,9 @@ ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
 
     n = -1;
 
-    if (value.data != NULL && ngx_fd_info(fd, &fi) != NGX_FILE_ERROR) {
+    if (value.data != NULL && ngx_fd_info(fd, &fi) != NGX_FILE_ERROR
+        && ngx_is_file(&fi))
+    {
         n = read(fd, value.data, NGX_HTTP_RMS_IDENTITY_MAX + 1);
     }
 

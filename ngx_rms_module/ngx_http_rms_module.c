@@ -132,14 +132,14 @@ static ngx_command_t  ngx_http_rms_commands[] = {
 
     { ngx_string("rms_deny"),
       NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_rms_enum_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_rms_loc_conf_t, deny),
       &ngx_http_rms_deny_values },
 
     { ngx_string("rms_inspect"),
       NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_rms_enum_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_rms_loc_conf_t, inspect),
       &ngx_http_rms_inspect_values },

@@ -133,6 +133,7 @@ typedef struct {
     ngx_uint_t                   slot;          /* in the zone */
     ngx_uint_t                   tls;           /* 0 no, 1 verified, 2 not */
     ngx_uint_t                   used;          /* named in an rms_pass */
+    ngx_uint_t                   given;         /* bits of parameters */
     u_char                      *file;
     ngx_uint_t                   line;
 } ngx_http_rms_backend_conf_t;
@@ -272,6 +273,8 @@ char *ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_rms_replay_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -414,6 +417,7 @@ ngx_int_t ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
 
 char *ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+ngx_int_t ngx_http_rms_status_handler(ngx_http_request_t *r);
 
 /* ngx_http_rms_variables.c */
 

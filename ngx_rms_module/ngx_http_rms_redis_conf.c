@@ -8,6 +8,11 @@
 
 #include "ngx_http_rms_module.h"
 
+#include <openssl/crypto.h>
+
+
+#define NGX_HTTP_RMS_SEAL_MAX  16384
+
 
 typedef struct {
     ngx_str_t       name;
@@ -19,6 +24,9 @@ typedef struct {
 static char *ngx_http_rms_redis_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_uint_t ngx_http_rms_redis_valid(ngx_str_t *value, const char *kind);
+static ngx_int_t ngx_http_rms_seal_keys_check(ngx_conf_t *cf, ngx_str_t *path);
+static ngx_uint_t ngx_http_rms_seal_keys(u_char *p, u_char *end,
+    ngx_uint_t *keys);
 
 
 static ngx_http_rms_redis_parameter_t  ngx_http_rms_redis_parameters[] = {
@@ -125,6 +133,15 @@ ngx_http_rms_redis_parameter(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         }
     }
 
+    if (ngx_strcmp(p->name.data, "password_file") == 0) {
+
+        if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK
+            || ngx_http_rms_secret_file_check(cf, &value[1], 0) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
     if (p == &ngx_http_rms_redis_parameters[0]
         || p == &ngx_http_rms_redis_parameters[1])
     {
@@ -194,7 +211,9 @@ ngx_http_rms_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rmcf->seal_key_file = value[1];
 
-    if (ngx_http_rms_secret_file_check(cf, &value[1], 0) != NGX_OK) {
+    if (ngx_http_rms_secret_file_check(cf, &value[1], 0) != NGX_OK
+        || ngx_http_rms_seal_keys_check(cf, &value[1]) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -203,4 +222,84 @@ ngx_http_rms_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                        "sealed before nodes share a store");
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_seal_keys_check(ngx_conf_t *cf, ngx_str_t *path)
+{
+    u_char      buf[NGX_HTTP_RMS_SEAL_MAX + 1];
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_uint_t  line, keys;
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    n = read(fd, buf, sizeof(buf));
+
+    (void) ngx_close_file(fd);
+
+    keys = 0;
+    line = (n < 0 || n > NGX_HTTP_RMS_SEAL_MAX)
+           ? 1 : ngx_http_rms_seal_keys(buf, buf + n, &keys);
+
+    OPENSSL_cleanse(buf, sizeof(buf));
+
+    if (line == 0 && keys > 0) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"rms_seal_key_file\" \"%V\" %s %ui; write one key of "
+                       "64 hex digits a line, as \"openssl rand -hex 32\" "
+                       "prints it", path,
+                       line ? "has no key in line" : "has keys:",
+                       line ? line : keys);
+
+    return NGX_ERROR;
+}
+
+
+/* 0, or the first line that is neither a key nor a comment nor empty. */
+
+static ngx_uint_t
+ngx_http_rms_seal_keys(u_char *p, u_char *end, ngx_uint_t *keys)
+{
+    u_char      *last;
+    ngx_uint_t   i, line;
+
+    for (line = 1; p < end; line++, p = last + 1) {
+
+        last = ngx_strlchr(p, end, LF);
+        last = last ? last : end;
+
+        i = last - p;
+        i -= (i && p[i - 1] == CR) ? 1 : 0;
+
+        if (i == 0 || p[0] == '#') {
+            continue;
+        }
+
+        if (i != 64) {
+            return line;
+        }
+
+        while (i) {
+            i--;
+
+            if (ngx_hextoi(&p[i], 1) == NGX_ERROR) {
+                return line;
+            }
+        }
+
+        (*keys)++;
+    }
+
+    return 0;
 }

@@ -55,8 +55,6 @@ ngx_http_rms_pass_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
-    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
-
     ngx_http_rms_count(r, RMS_COUNT_REQUESTS, 1);
 
     /* satisfy any may have let the request pass our ACCESS handler */
@@ -259,7 +257,9 @@ ngx_http_rms_body_handler(ngx_http_request_t *r)
 
     rc = ngx_http_rms_inspect(r, ctx);
 
-    if (rc == NGX_OK) {
+    /* NGX_OK is also what a refusal returns once its answer is sent */
+
+    if (rc == NGX_OK && !ctx->verdict.computed) {
         rc = ngx_http_rms_decide(r, ctx);
     }
 

@@ -21,7 +21,6 @@ typedef struct {
 } ngx_http_rms_json_t;
 
 
-static ngx_int_t ngx_http_rms_status_handler(ngx_http_request_t *r);
 static void ngx_http_rms_json(ngx_http_rms_json_t *js, const char *fmt, ...);
 static void ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
     const rms_str_t *value);
@@ -75,7 +74,7 @@ ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_rms_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;

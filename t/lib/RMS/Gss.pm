@@ -35,7 +35,9 @@ my %MECH_LIST = (
 # gss(account => 'EXCH01$' | ccache => 'FILE:...', service => 'HTTP@host',
 #     mech => 'spnego' | 'krb5' | 'windows' | 'negoex') - an initiator.
 #   windows: MS-KRB5, KRB5, NEGOEX, NTLM with an optimistic AP-REQ (one leg)
-#   negoex:  NEGOEX first: the acceptor asks for Kerberos (two legs)
+#   negoex:  NEGOEX first: the acceptor asks for Kerberos and for a MIC of the
+#            list, since the choice was not the client's (RFC 4178 5): three
+#            legs, or two with one_way => 1, where the context stands at once
 sub gss {
     my (%o) = @_;
     my $self = bless {
@@ -65,7 +67,7 @@ sub init {
         GSSAPI::OID::gss_nt_hostbased_service());
     $status = GSSAPI::OID->from_str($oid, $dotted) if $status;
     croak "gss: $self->{service}" unless $status;
-    my $flags = GSS_C_MUTUAL_FLAG | GSS_C_REPLAY_FLAG;
+    my $flags = GSS_C_REPLAY_FLAG | ($self->{one_way} ? 0 : GSS_C_MUTUAL_FLAG);
     $status = $self->{context}->init(GSS_C_NO_CREDENTIAL, $name, $oid,
         $flags, 0, GSS_C_NO_CHANNEL_BINDINGS, $in, undef, $out, undef, undef);
     if (GSSAPI::Status::GSS_ERROR($status->major)) {
@@ -75,13 +77,42 @@ sub init {
     return defined $out ? $out : '';
 }
 
+sub mech_list {
+    my ($self) = @_;
+    return tlv("\x30", join '', map { tlv("\x06", $OID{$_}) } @{ $self->{list} });
+}
+
 # wrap($token) - NegTokenInit with this initiator's mechanism list.
 sub wrap {
     my ($self, $token) = @_;
-    my $list = join '', map { tlv("\x06", $OID{$_}) } @{ $self->{list} };
     return tlv("\x60", tlv("\x06", $OID{spnego})
-        . tlv("\xa0", tlv("\x30", tlv("\xa0", tlv("\x30", $list))
+        . tlv("\xa0", tlv("\x30", tlv("\xa0", $self->mech_list)
             . tlv("\xa2", tlv("\x04", $token)))));
+}
+
+# later($token) - NegTokenResp with a token, and with the MIC of the list once
+# the context stands.
+sub later {
+    my ($self, $token) = @_;
+    my ($parts, $mic) = ('');
+    $parts .= tlv("\xa2", tlv("\x04", $token)) if length $token;
+    if ($self->{done}) {
+        $self->{context}->get_mic(0, $self->mech_list, $mic) or croak 'gss: no MIC';
+        $parts .= tlv("\xa3", tlv("\x04", $mic));
+    }
+    return tlv("\xa1", tlv("\x30", $parts));
+}
+
+# inner($reply) - the Kerberos token in the acceptor's reply.
+sub inner {
+    my ($reply) = @_;
+    my $at = index $reply, "\x60";
+    return $reply if $at < 0;
+    my $size = ord substr $reply, $at + 1, 1;
+    my $n = $size & 127;
+    return substr $reply, $at, 2 + $size if $size < 128;
+    $size = unpack 'N', substr "\0" x 4 . substr($reply, $at + 2, $n), -4;
+    return substr $reply, $at, 2 + $n + $size;
 }
 
 # token($reply) - the next token to send ('' when nothing is left to send);
@@ -96,10 +127,12 @@ sub token {
         $self->{first} = $self->{mech} eq 'ntlm' ? "NTLMSSP\0\1\0\0\0" : $self->init('');
         $out = $self->wrap($self->{mech} eq 'negoex' ? 'NEGOEXTS-not-for-us' : $self->{first});
     } elsif ($leg == 2 && $self->{mech} eq 'negoex') {
-        $out = tlv("\xa1", tlv("\x30", tlv("\xa2", tlv("\x04", $self->{first}))));
+        $out = $self->later($self->{first});
+    } elsif ($self->{done}) {
+        $out = '';
     } else {
-        my $at = index $reply, "\x60";
-        $out = $self->init($at < 0 ? $reply : substr $reply, $at);
+        $out = $self->init(inner($reply));
+        $out = $self->later('') if $self->{mech} eq 'negoex';
     }
     push @MADE, encode_base64($out, '') if length $out;
     return $out;
@@ -111,12 +144,13 @@ sub header {
     return 'Negotiate ' . encode_base64($self->token($reply), '');
 }
 
-# mutual($response) - whether the answer proves that the acceptor had the key.
+# mutual($response) - whether the answer (of negoex: an earlier leg) proves that
+# the acceptor had the key.
 sub mutual {
     my ($self, $response) = @_;
     my ($token) = map { /^Negotiate (\S+)$/ ? decode_base64($1) : () }
         $response->all('www-authenticate');
-    return 0 unless defined $token;
+    return $self->{mech} eq 'negoex' && $self->{done} ? 1 : 0 unless defined $token;
     eval { $self->token($token); 1 } or return 0;
     return $self->{done} ? 1 : 0;
 }
