@@ -78,6 +78,7 @@ ngx_http_rms_answer_status(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     /* what IIS sends when the ACL of a file denies: azure-mde.md 4.1 */
 
     if (status == NGX_HTTP_UNAUTHORIZED
+        && ctx->conf->auth != NGX_HTTP_RMS_AUTH_OFF
         && ngx_http_rms_challenge(r, NULL) != NGX_OK)
     {
         return NGX_ERROR;
@@ -117,6 +118,7 @@ ngx_http_rms_plain_text(ngx_http_request_t *r, ngx_uint_t status,
     rms_reason_e reason, ngx_str_t *out)
 {
     u_char              *p;
+    ngx_str_t            nothing = ngx_null_string;
     const rms_str_t     *name;
     ngx_http_rms_ctx_t  *ctx;
 
@@ -128,8 +130,9 @@ ngx_http_rms_plain_text(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_ERROR;
     }
 
-    p = ngx_snprintf(out->data, 128, "%ui %V, request %s\n", status,
-                     name, ngx_http_rms_request_id(ctx));
+    p = ngx_snprintf(out->data, 128, "%ui%s%V, request %s\n", status,
+                     reason ? " " : "", reason ? name : &nothing,
+                     ngx_http_rms_request_id(ctx));
 
     out->len = p - out->data;
 
@@ -195,7 +198,6 @@ ngx_http_rms_send(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *type, const ngx_str_t *body)
 {
     ngx_int_t     rc;
-    ngx_buf_t    *b;
     ngx_chain_t   out;
 
     /* as nginx does for its own pages: a body we drop is not asked for */
@@ -220,6 +222,22 @@ ngx_http_rms_send(ngx_http_request_t *r, ngx_uint_t status,
         return rc;
     }
 
+    if (ngx_http_rms_whole_body(r, body, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/* A body in one piece, which is also the last. */
+
+ngx_int_t
+ngx_http_rms_whole_body(ngx_http_request_t *r, const ngx_str_t *body,
+    ngx_chain_t *out)
+{
+    ngx_buf_t  *b;
+
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_ERROR;
@@ -227,12 +245,12 @@ ngx_http_rms_send(ngx_http_request_t *r, ngx_uint_t status,
 
     b->pos = body->data;
     b->last = body->data + body->len;
-    b->memory = 1;
+    b->memory = body->len ? 1 : 0;
     b->last_buf = 1;
     b->last_in_chain = 1;
 
-    out.buf = b;
-    out.next = NULL;
+    out->buf = b;
+    out->next = NULL;
 
-    return ngx_http_output_filter(r, &out);
+    return NGX_OK;
 }

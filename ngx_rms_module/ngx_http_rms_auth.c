@@ -154,7 +154,8 @@ ngx_int_t
 ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     rms_reason_e reason, ngx_int_t status)
 {
-    ngx_str_t  uri, after = ngx_string(NGX_HTTP_RMS_RETRY_AFTER);
+    ngx_str_t   uri, after = ngx_string(NGX_HTTP_RMS_RETRY_AFTER);
+    ngx_uint_t  quiet;
 
     ctx->auth_reason = reason;
 
@@ -176,8 +177,13 @@ ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     uri = ngx_http_rms_escape(r->pool, &r->unparsed_uri);
 
-    ngx_http_rms_event(status == NGX_HTTP_UNAUTHORIZED ? NGX_LOG_INFO
-                                                       : NGX_LOG_WARN,
+    /* what every handshake has, or what a line of its own told already */
+
+    quiet = (status == NGX_HTTP_UNAUTHORIZED
+             && reason != RMS_REASON_AUTH_MALFORMED
+             && reason != RMS_REASON_AUTH_SCHEME);
+
+    ngx_http_rms_event(quiet ? NGX_LOG_INFO : NGX_LOG_WARN,
                        r->connection->log, 0,
                        "refused: reason=%V status=%i uri=\"%V\"",
                        rms_reason_name(reason), status, &uri);

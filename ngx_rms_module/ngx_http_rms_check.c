@@ -54,6 +54,7 @@ static ngx_int_t ngx_http_rms_check_handover(ngx_http_rms_check_t *check,
 static const char *ngx_http_rms_unsafe(ngx_http_upstream_conf_t *u);
 static ngx_int_t ngx_http_rms_check_side_door(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_rms_check_nameless(ngx_http_rms_check_t *check);
 static ngx_int_t ngx_http_rms_check_keytabs(ngx_conf_t *cf,
     ngx_http_rms_main_conf_t *rmcf);
 
@@ -132,7 +133,45 @@ ngx_http_rms_check_server(ngx_http_rms_check_t *check)
         return NGX_OK;
     }
 
-    return ngx_http_rms_visit(check, clcf, ngx_http_rms_check_side_door);
+    if (ngx_http_rms_visit(check, clcf, ngx_http_rms_check_side_door)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rms_check_nameless(check);
+}
+
+
+/* Parents stand before their children in the array. */
+
+static ngx_int_t
+ngx_http_rms_check_nameless(ngx_http_rms_check_t *check)
+{
+    ngx_uint_t                i;
+    ngx_http_rms_loc_conf_t  *rlcf;
+    ngx_http_rms_nameless_t  *nameless;
+
+    nameless = check->rmcf->nameless.elts;
+
+    for (i = 0; i < check->rmcf->nameless.nelts; i++) {
+
+        if (nameless[i].cscf != check->cscf) {
+            continue;
+        }
+
+        rlcf = nameless[i].clcf->loc_conf[ngx_http_rms_module.ctx_index];
+
+        if (nameless[i].parent->handover) {
+            rlcf->handover = 1;
+        }
+
+        if (ngx_http_rms_check_side_door(check, nameless[i].clcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

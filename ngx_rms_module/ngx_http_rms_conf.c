@@ -12,6 +12,8 @@
 static void ngx_http_rms_free_acceptor(void *data);
 static char *ngx_http_rms_merge_auth(ngx_conf_t *cf,
     ngx_http_rms_loc_conf_t *conf);
+static ngx_int_t ngx_http_rms_merge_nameless(ngx_conf_t *cf,
+    ngx_http_rms_loc_conf_t *prev, ngx_http_rms_loc_conf_t *conf);
 static void ngx_http_rms_raise_body_limits(ngx_conf_t *cf);
 
 
@@ -46,6 +48,9 @@ ngx_http_rms_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->lists, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&rmcf->identities, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->nameless, cf->pool, 4,
+                          sizeof(ngx_http_rms_nameless_t))
            != NGX_OK)
     {
         return NULL;
@@ -129,6 +134,10 @@ ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_RMS_REPLAY_LOCAL);
     ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
 
+    if (ngx_http_rms_merge_nameless(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->pass) {
         ngx_http_rms_raise_body_limits(cf);
     }
@@ -169,6 +178,54 @@ ngx_http_rms_merge_auth(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
     conf->acceptor = ngx_http_rms_keytab_get(cf, &conf->keytab);
 
     return conf->acceptor ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/*
+ * The request goes on in the block of an "if" or limit_except with its own
+ * configuration: the handler of the location must find itself in it.
+ */
+
+static ngx_int_t
+ngx_http_rms_merge_nameless(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *prev,
+    ngx_http_rms_loc_conf_t *conf)
+{
+    ngx_http_rms_nameless_t   *nameless;
+    ngx_http_rms_main_conf_t  *rmcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!clcf->noname) {
+        return NGX_OK;
+    }
+
+    if (prev->pass && clcf->handler == NULL) {
+        conf->pass = prev->pass;
+        conf->policies = prev->policies;
+        conf->pass_file = prev->pass_file;
+        conf->pass_line = prev->pass_line;
+        clcf->handler = ngx_http_rms_pass_handler;
+    }
+
+    if (prev->status && clcf->handler == NULL) {
+        conf->status = 1;
+        clcf->handler = ngx_http_rms_status_handler;
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
+
+    nameless = ngx_array_push(&rmcf->nameless);
+    if (nameless == NULL) {
+        return NGX_ERROR;
+    }
+
+    nameless->cscf = ngx_http_conf_get_module_srv_conf(cf,
+                                                       ngx_http_core_module);
+    nameless->clcf = clcf;
+    nameless->parent = prev;
+
+    return NGX_OK;
 }
 
 
@@ -384,6 +441,10 @@ ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         kv->value.data = p + 1;
         kv->value.len = value[i].data + value[i].len - p - 1;
     }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "\"rms_domain\" is not used yet: only NTLM callers "
+                       "name a domain, and they come in a later version");
 
     return NGX_CONF_OK;
 }

@@ -170,7 +170,7 @@ ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
     uint32_t                https, list, first;
     uint64_t                hash;
-    ngx_str_t               account;
+    ngx_str_t               account, service;
     ngx_uint_t              id;
     ngx_slab_pool_t        *shpool;
     ngx_http_rms_seen_t    *seen;
@@ -216,11 +216,13 @@ ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     account = ngx_http_rms_escape(r->pool, &ctx->account);
 
     if (first) {
+        service = ngx_http_rms_escape(r->pool, &ctx->service);
+
         ngx_http_rms_event(NGX_LOG_NOTICE, r->connection->log, 1002,
                            "first connection: account=\"%V\" role=%V "
                            "service=\"%V\" rule=%V:%ui", &account,
                            rms_role_name(ctx->acl.role),
-                           &ctx->service,
+                           &service,
                            &ctx->acl.rule->file,
                            (ngx_uint_t) ctx->acl.rule->line);
     }

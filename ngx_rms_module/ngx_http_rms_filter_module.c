@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_rms_header_filter(ngx_http_request_t *r);
 static ngx_http_rms_ctx_t *ngx_http_rms_too_large(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_error_page(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
+static rms_reason_e ngx_http_rms_handover_reason(ngx_uint_t status,
+    rms_reason_e reason);
 static ngx_int_t ngx_http_rms_backend_answer(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_body_filter(ngx_http_request_t *r,
@@ -166,21 +168,46 @@ ngx_http_rms_error_page(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     status = r->err_status;
     reason = ngx_http_rms_reason(ctx);
 
-    /* 502 and 504 of nginx itself: the backend is gone, or slow */
+    if (ctx->handed_over) {
+        reason = ngx_http_rms_handover_reason(status, reason);
 
-    if (ctx->handed_over && status == NGX_HTTP_BAD_GATEWAY) {
-        status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        reason = RMS_REASON_BACKEND_DOWN;
+        /* a 502 of nginx itself: the backend is gone, and may come back */
 
-        if (ngx_http_rms_header_out(r, "Retry-After", &after) == NULL) {
-            return NGX_ERROR;
+        if (status == NGX_HTTP_BAD_GATEWAY) {
+            status = NGX_HTTP_SERVICE_UNAVAILABLE;
         }
 
-    } else if (ctx->handed_over && status == NGX_HTTP_GATEWAY_TIME_OUT) {
-        reason = RMS_REASON_BACKEND_TIMEOUT;
+        if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+            && ngx_http_rms_header_out(r, "Retry-After", &after) == NULL)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_rms_replace(r, ctx, status, reason);
+}
+
+
+/* What nginx's own status means behind a verdict that allowed. */
+
+static rms_reason_e
+ngx_http_rms_handover_reason(ngx_uint_t status, rms_reason_e reason)
+{
+    switch (status) {
+
+    case NGX_HTTP_BAD_GATEWAY:
+        return RMS_REASON_BACKEND_DOWN;
+
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return RMS_REASON_BACKEND_TIMEOUT;
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return RMS_REASON_LIMITED;
+
+    default:
+        return reason;
+    }
 }
 
 
@@ -223,9 +250,7 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                              sizeof("Proxy-Authenticate") - 1);
     r->headers_out.www_authenticate = NULL;
 
-    if (ngx_http_rms_map_location(r, ctx, r->headers_out.location)
-        != NGX_OK)
-    {
+    if (ngx_http_rms_map_locations(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -250,7 +275,7 @@ ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     if (ctx->handed_over) {
-        ngx_http_rms_count_backend(r, ctx, reason);
+        ngx_http_rms_count_answer(r, ctx, reason);
     }
 
     if (r->err_status) {
@@ -301,8 +326,7 @@ ngx_http_rms_hide_all(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_rms_add_token(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    u_char     *p;
-    ngx_str_t   value;
+    ngx_str_t  value;
 
     if (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED
         || ctx->auth_token.len == 0 || ctx->token_added
@@ -312,14 +336,9 @@ ngx_http_rms_add_token(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_OK;
     }
 
-    value.len = sizeof("Negotiate ") - 1 + ctx->auth_token.len;
-    value.data = ngx_pnalloc(r->pool, value.len);
-    if (value.data == NULL) {
+    if (ngx_http_rms_negotiate_value(r, &ctx->auth_token, &value) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    p = ngx_cpymem(value.data, "Negotiate ", sizeof("Negotiate ") - 1);
-    ngx_memcpy(p, ctx->auth_token.data, ctx->auth_token.len);
 
     ctx->token_added = 1;
 
@@ -368,7 +387,6 @@ static ngx_int_t
 ngx_http_rms_send_plain(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_chain_t *in)
 {
-    ngx_buf_t    *b;
     ngx_chain_t   out, *cl;
 
     for (cl = in; cl; cl = cl->next) {
@@ -382,19 +400,9 @@ ngx_http_rms_send_plain(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     ctx->plain_sent = 1;
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
+    if (ngx_http_rms_whole_body(r, &ctx->plain, &out) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    b->pos = ctx->plain.data;
-    b->last = ctx->plain.data + ctx->plain.len;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
 
     return ngx_http_next_body_filter(r, &out);
 }

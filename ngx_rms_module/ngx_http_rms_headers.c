@@ -168,19 +168,13 @@ ngx_http_rms_header_out(ngx_http_request_t *r, const char *name,
 ngx_int_t
 ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token)
 {
-    u_char           *p;
     ngx_str_t         value = ngx_string("Negotiate");
     ngx_table_elt_t  *h;
 
-    if (token && token->len) {
-        value.len = sizeof("Negotiate ") - 1 + token->len;
-        value.data = ngx_pnalloc(r->pool, value.len);
-        if (value.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        p = ngx_cpymem(value.data, "Negotiate ", sizeof("Negotiate ") - 1);
-        ngx_memcpy(p, token->data, token->len);
+    if (token && token->len
+        && ngx_http_rms_negotiate_value(r, token, &value) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     h = ngx_http_rms_header_out(r, "WWW-Authenticate", &value);
@@ -194,6 +188,25 @@ ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
+ngx_int_t
+ngx_http_rms_negotiate_value(ngx_http_request_t *r, ngx_str_t *token,
+    ngx_str_t *value)
+{
+    u_char  *p;
+
+    value->len = sizeof("Negotiate ") - 1 + token->len;
+    value->data = ngx_pnalloc(r->pool, value->len);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value->data, "Negotiate ", sizeof("Negotiate ") - 1);
+    ngx_memcpy(p, token->data, token->len);
+
+    return NGX_OK;
+}
+
+
 /*
  * What the backend must not see goes, what it needs comes: design 1,
  * "Hand-over".  The body and its length stay as they came.
@@ -202,7 +215,7 @@ ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token)
 ngx_int_t
 ngx_http_rms_prepare_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    ngx_str_t  identity = ngx_string("identity");
+    ngx_str_t  own, identity = ngx_string("identity");
 
     if (ngx_http_rms_keep_headers(r, ctx) != NGX_OK) {
         return NGX_ERROR;
@@ -219,12 +232,18 @@ ngx_http_rms_prepare_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ctx->verdict.attach_identity
-        && ngx_http_rms_header_in(r, "Authorization",
-                                  &ctx->backend->identity->value, 1)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    if (ctx->verdict.attach_identity) {
+
+        /* a copy: the file may change while limit_req holds the request */
+
+        own.len = ctx->backend->identity->value.len;
+        own.data = ngx_pstrdup(r->pool, &ctx->backend->identity->value);
+
+        if (own.data == NULL
+            || ngx_http_rms_header_in(r, "Authorization", &own, 1) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_rms_prepare_media(r, ctx);

@@ -126,7 +126,8 @@ ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
 
     /* the user directive, or its default, counts only for root */
 
-    if (!worker || geteuid() != 0 || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT)
+    if (!worker || geteuid() != 0
+        || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT)
     {
         return NGX_OK;
     }

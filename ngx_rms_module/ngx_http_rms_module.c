@@ -326,9 +326,13 @@ ngx_http_rms_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1000,
-                       "started: version=%s nginx=%s",
-                       NGX_HTTP_RMS_VERSION, NGINX_VERSION);
+    /* not at a reload */
+
+    if (ngx_is_init_cycle(cycle->old_cycle)) {
+        ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1000,
+                           "started: version=%s nginx=%s",
+                           NGX_HTTP_RMS_VERSION, NGINX_VERSION);
+    }
 
     ngx_http_rms_log_lists(cycle, rmcf);
 

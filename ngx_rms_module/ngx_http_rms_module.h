@@ -51,7 +51,7 @@
 
 #define NGX_HTTP_RMS_ANONYMOUS_BODY  (1024 * 1024)
 
-/* seconds a login may stay on the thread pool before it is given up */
+/* milliseconds a login may stay on the thread pool before it is given up */
 #define NGX_HTTP_RMS_TASK_TIMEOUT  30000
 
 /* milliseconds a half-done handshake may wait for its next leg */
@@ -156,10 +156,11 @@ typedef struct {
     ngx_str_t                    krb5_pool_name;
     ngx_thread_pool_t           *krb5_pool;
     size_t                       body_memory;
-    ngx_array_t                  backends;      /* ngx_http_rms_backend_conf_t * */
+    ngx_array_t                  backends;      /* of pointers, as below */
     ngx_array_t                  keytabs;       /* ngx_http_rms_keytab_t * */
     ngx_array_t                  lists;         /* ngx_http_rms_list_t * */
     ngx_array_t                  identities;    /* ngx_http_rms_identity_t * */
+    ngx_array_t                  nameless;      /* ngx_http_rms_nameless_t */
     ngx_flag_t                   redis;
     ngx_str_t                    seal_key_file;
 } ngx_http_rms_main_conf_t;
@@ -175,7 +176,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                   auth;
-    ngx_array_t                 *pass;          /* ngx_http_rms_backend_conf_t * */
+    ngx_array_t                 *pass;          /* of backends */
     rms_backend_t               *policies;      /* the same, for the core */
     ngx_str_t                    keytab;
     ngx_http_rms_keytab_t       *acceptor;
@@ -191,6 +192,15 @@ typedef struct {
     u_char                      *pass_file;     /* where rms_pass stands */
     ngx_uint_t                   pass_line;
 } ngx_http_rms_loc_conf_t;
+
+
+/* An "if" or limit_except: no location tree shows it. */
+
+typedef struct {
+    ngx_http_core_srv_conf_t    *cscf;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_rms_loc_conf_t     *parent;
+} ngx_http_rms_nameless_t;
 
 
 typedef enum {
@@ -329,6 +339,8 @@ ngx_int_t ngx_http_rms_header_in(ngx_http_request_t *r, const char *name,
 ngx_table_elt_t *ngx_http_rms_header_out(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 ngx_int_t ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token);
+ngx_int_t ngx_http_rms_negotiate_value(ngx_http_request_t *r,
+    ngx_str_t *token, ngx_str_t *value);
 ngx_int_t ngx_http_rms_prepare_headers(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
@@ -374,6 +386,8 @@ ngx_int_t ngx_http_rms_plain_text(ngx_http_request_t *r, ngx_uint_t status,
     rms_reason_e reason, ngx_str_t *out);
 ngx_int_t ngx_http_rms_send(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *type, const ngx_str_t *body);
+ngx_int_t ngx_http_rms_whole_body(ngx_http_request_t *r,
+    const ngx_str_t *body, ngx_chain_t *out);
 
 /* ngx_http_rms_event.c */
 
@@ -401,8 +415,8 @@ ngx_int_t ngx_http_rms_collect_start(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 ngx_int_t ngx_http_rms_collect(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_buf_t *b);
-ngx_int_t ngx_http_rms_map_location(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, ngx_table_elt_t *h);
+ngx_int_t ngx_http_rms_map_locations(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
 
 /* ngx_http_rms_identity.c */
 
@@ -431,7 +445,7 @@ void ngx_http_rms_count(ngx_http_request_t *r, rms_count_e id, ngx_uint_t n);
 void ngx_http_rms_count_reason(ngx_http_request_t *r, rms_reason_e reason);
 void ngx_http_rms_count_verdict(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
-void ngx_http_rms_count_backend(ngx_http_request_t *r,
+void ngx_http_rms_count_answer(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, rms_reason_e reason);
 ngx_http_rms_shared_t *ngx_http_rms_shared(ngx_http_request_t *r);
 ngx_slab_pool_t *ngx_http_rms_shpool(ngx_http_request_t *r);

@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_rms_read_body(ngx_http_request_t *r,
 static void ngx_http_rms_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_body_parts(ngx_http_request_t *r,
     rms_body_t *body);
-static ngx_int_t ngx_http_rms_inspect(ngx_http_request_t *r,
+static rms_reason_e ngx_http_rms_inspect(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static rms_soap_result_t ngx_http_rms_soap(ngx_http_rms_ctx_t *ctx,
     rms_body_t *body);
@@ -251,17 +251,15 @@ static void
 ngx_http_rms_body_handler(ngx_http_request_t *r)
 {
     ngx_int_t            rc;
+    rms_reason_e         reason;
     ngx_http_rms_ctx_t  *ctx;
 
     ctx = ngx_http_rms_ctx_get(r);
 
-    rc = ngx_http_rms_inspect(r, ctx);
+    reason = ngx_http_rms_inspect(r, ctx);
 
-    /* NGX_OK is also what a refusal returns once its answer is sent */
-
-    if (rc == NGX_OK && !ctx->verdict.computed) {
-        rc = ngx_http_rms_decide(r, ctx);
-    }
+    rc = (reason == RMS_REASON_NONE) ? ngx_http_rms_decide(r, ctx)
+                                     : ngx_http_rms_deny(r, ctx, reason);
 
     ngx_http_finalize_request(r, rc);
 }
@@ -309,7 +307,7 @@ ngx_http_rms_body_parts(ngx_http_request_t *r, rms_body_t *body)
 }
 
 
-static ngx_int_t
+static rms_reason_e
 ngx_http_rms_inspect(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
     rms_body_t         body;
@@ -318,7 +316,7 @@ ngx_http_rms_inspect(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     if (r->request_body == NULL
         || ngx_http_rms_body_parts(r, &body) != NGX_OK)
     {
-        return ngx_http_rms_deny(r, ctx, RMS_REASON_INTERNAL);
+        return RMS_REASON_INTERNAL;
     }
 
     result = ngx_http_rms_soap(ctx, &body);
@@ -328,13 +326,12 @@ ngx_http_rms_inspect(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                            "body refused: %s",
                            rms_soap_error_text(result.error));
 
-        return ngx_http_rms_deny(r, ctx,
-                                 ngx_http_rms_soap_reason(result.error));
+        return ngx_http_rms_soap_reason(result.error);
     }
 
     ctx->licensor = result.licensor;
 
-    return NGX_OK;
+    return RMS_REASON_NONE;
 }
 
 

@@ -9,6 +9,9 @@
 #include "ngx_http_rms_module.h"
 
 
+static ngx_uint_t ngx_http_rms_is_location(ngx_table_elt_t *h);
+static ngx_int_t ngx_http_rms_map_location(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_table_elt_t *h);
 static ngx_int_t ngx_http_rms_url_map_get(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, rms_url_map_t *map);
 static ngx_int_t ngx_http_rms_public_url(ngx_http_request_t *r,
@@ -78,9 +81,58 @@ ngx_http_rms_collect_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 }
 
 
-/* A redirect to a backend's own name would lead around us. */
+/*
+ * A redirect to a backend's own name would lead around us.  The list is what
+ * counts: headers_out.location stays empty where proxy_redirect is not off
+ * and none of its rules applied.
+ */
 
 ngx_int_t
+ngx_http_rms_map_locations(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_rms_is_location(&h[i])
+                && ngx_http_rms_map_location(r, ctx, &h[i]) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_rms_is_location(ngx_table_elt_t *h)
+{
+    ngx_uint_t         i;
+    static ngx_str_t   names[] = {
+        ngx_string("Location"),
+        ngx_string("Content-Location")
+    };
+
+    for (i = 0; i < 2; i++) {
+        if (h->hash && h->key.len == names[i].len
+            && ngx_strncasecmp(h->key.data, names[i].data, names[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
 ngx_http_rms_map_location(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_table_elt_t *h)
 {
@@ -88,10 +140,6 @@ ngx_http_rms_map_location(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     size_t          n;
     ngx_str_t       value;
     rms_url_map_t   map;
-
-    if (h == NULL || h->hash == 0) {
-        return NGX_OK;
-    }
 
     if (ngx_http_rms_url_map_get(r, ctx, &map) != NGX_OK) {
         return NGX_ERROR;
@@ -375,7 +423,6 @@ static ngx_int_t
 ngx_http_rms_send_answer(ngx_http_request_t *r, ngx_str_t *body)
 {
     ngx_int_t     rc;
-    ngx_buf_t    *b;
     ngx_chain_t   out;
 
     rc = ngx_http_rms_next_header(r);
@@ -384,19 +431,9 @@ ngx_http_rms_send_answer(ngx_http_request_t *r, ngx_str_t *body)
         return rc;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
+    if (ngx_http_rms_whole_body(r, body, &out) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    b->pos = body->data;
-    b->last = body->data + body->len;
-    b->memory = body->len ? 1 : 0;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
 
     return ngx_http_rms_next_body(r, &out);
 }

@@ -230,10 +230,13 @@ ngx_http_rms_count_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 }
 
 
-/* A backend failed (errors) or would not have our identity (refused). */
+/*
+ * An answer of ours after the hand-over: a backend failed (errors), would not
+ * have our identity (refused), or nginx was told to limit its callers.
+ */
 
 void
-ngx_http_rms_count_backend(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+ngx_http_rms_count_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     rms_reason_e reason)
 {
     ngx_http_rms_shared_t         *shared;
@@ -245,13 +248,18 @@ ngx_http_rms_count_backend(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         return;
     }
 
-    (void) ngx_atomic_fetch_add(&shared->counters[RMS_COUNT_BACKEND_ERRORS],
-                                1);
     (void) ngx_atomic_fetch_add(&shared->reasons[reason], 1);
 
-    if (ctx->backend == NULL
-        || ctx->backend->slot >= NGX_HTTP_RMS_BACKENDS_MAX)
+    if (reason < RMS_REASON_BACKEND_REFUSED
+        || reason > RMS_REASON_BACKEND_ANSWER)
     {
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&shared->counters[RMS_COUNT_BACKEND_ERRORS],
+                                1);
+
+    if (ctx->backend->slot >= NGX_HTTP_RMS_BACKENDS_MAX) {
         return;
     }
 

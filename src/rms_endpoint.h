@@ -122,8 +122,9 @@ typedef struct {
  * ([protocol] 8.2): decodes %XX once, folds case, turns '\' into '/', merges
  * slashes, removes dot segments, cuts trailing dots and blanks of a segment
  * and "::$DATA".  RMS_PATH_BAD: a control character or NUL, an invalid or
- * truncated escape, a second decode would change the path again, "..", above
- * the root, longer than RMS_PATH_LEN_MAX, bytes above 0x7e.
+ * truncated escape, a second decode would change the path again, ".." above
+ * the root, a segment of dots and blanks that is neither "." nor "..", longer
+ * than RMS_PATH_LEN_MAX, bytes above 0x7e.
  * Path info after an .asmx, an unknown file: RMS_PATH_UNKNOWN.  The query is
  * split off and not interpreted.
  *

@@ -45,7 +45,6 @@ typedef enum {
     RMS_REASON_AUTH_BUSY,           /* queue of the thread pool is full  */
     RMS_REASON_AUTH_TIMEOUT,
     RMS_REASON_AUTH_UNAVAILABLE,    /* keytab unreadable at run time ... */
-    RMS_REASON_BAD_PRINCIPAL,
     RMS_REASON_FOREIGN_REALM,
     RMS_REASON_NO_ROLE,             /* no rule names this caller         */
     RMS_REASON_OPERATION,           /* the role may not do this          */
@@ -59,6 +58,7 @@ typedef enum {
     RMS_REASON_BAD_BODY,            /* 400: not well-formed ...          */
     RMS_REASON_BODY_TOO_LARGE,      /* 413                               */
     RMS_REASON_BODY_MEMORY,         /* 503: rms_body_memory              */
+    RMS_REASON_LIMITED,             /* limit_req, limit_conn             */
     RMS_REASON_SUBREQUEST,
     RMS_REASON_NO_VERDICT,          /* hand-over location entered alone  */
     RMS_REASON_BACKEND_REFUSED,     /* backend answered 401 or 407       */

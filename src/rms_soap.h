@@ -31,7 +31,8 @@ typedef enum {
     RMS_SOAP_DOCTYPE,           /* 400: DTDs do not exist in SOAP        */
     RMS_SOAP_TOO_DEEP,          /* 400                                   */
     RMS_SOAP_NOT_SOAP,          /* 400: no Envelope/Body, wrong namespace
-                                   for the media type                    */
+                                   for the media type, a PI inside, no
+                                   child of Body in the first 256 KiB    */
     RMS_SOAP_NOT_UTF8,          /* 415: UTF-16 by BOM or NULs, or another
                                    declared encoding                     */
     RMS_SOAP_OTHER_OPERATION,   /* 400: first child of Body is not the

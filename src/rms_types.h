@@ -69,7 +69,8 @@ rms_alloc(const rms_mem_t *mem, size_t size)
 /* Byte-exact comparison of a counted string with a literal. */
 
 #define rms_str_is(s, lit)                                                    \
-    ((s)->len == sizeof(lit) - 1 && memcmp((s)->data, lit, sizeof(lit) - 1) == 0)
+    ((s)->len == sizeof(lit) - 1                                              \
+     && memcmp((s)->data, lit, sizeof(lit) - 1) == 0)
 
 
 static inline int

@@ -189,7 +189,8 @@ rms_xml_open(rms_xml_t *xml, xmlSAXHandler *sax)
      * settled by rms_xml_sniff(), so nothing is ever transcoded.
      */
 
-    (void) xmlCtxtUseOptions(xml->ctxt, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
+    (void) xmlCtxtUseOptions(xml->ctxt,
+                             XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
 
     return RMS_OK;
 }

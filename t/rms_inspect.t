@@ -201,6 +201,7 @@ my $large = with('</AcquireLicense>', '<!--' . 'x' x (9 << 20) . '--></AcquireLi
 is(post_sample('07', body => $large)->status, 200, 'on: nine megabytes of licence pass');
 is((journal())[-1]{sha256}, Digest::SHA::sha256_hex($large), 'on: whole');
 is_deeply([$n->temp_files], [], 'on: and never through a file');
-logs_clean();
+like($n->error_log, qr/rms denied: reason=body_too_large/, 'on: and the log says why');
+logs_clean(expected => qr/client intended to send too large body/);
 
 done_testing();

@@ -174,8 +174,9 @@ the_table_serves_exactly_what_the_protocol_lists(void **state)
 
     for (served = 0, i = 0; i < RMS_FILE_MAX * RMS_OP_MAX; i++) {
         served += (size_t)
-            rms_endpoint_serves(rms_endpoint_get(i / RMS_OP_MAX),
-                                i % RMS_OP_MAX);
+            rms_endpoint_serves(rms_endpoint_get((rms_file_e)
+                                                 (i / RMS_OP_MAX)),
+                                (rms_operation_e) (i % RMS_OP_MAX));
     }
 
     assert_int_equal(served, pairs);
@@ -252,7 +253,7 @@ every_canonical_path_finds_its_own_row(void **state)
     (void) state;
 
     for (i = 0; i < RMS_FILE_MAX; i++) {
-        ep = rms_endpoint_get(i);
+        ep = rms_endpoint_get((rms_file_e) i);
         assert_int_equal(ep->id, i);
 
         snprintf(target, sizeof(target), "/_wmcs%.*s", (int) ep->path.len,
@@ -282,7 +283,7 @@ flags_follow_the_file(void **state)
     (void) state;
 
     for (i = 0; i < RMS_FILE_MAX; i++) {
-        ep = rms_endpoint_get(i);
+        ep = rms_endpoint_get((rms_file_e) i);
 
         assert_int_equal(ep->external, i >= RMS_FILE_EXT_CERTIFICATION);
         assert_int_equal(ep->publish, i == RMS_FILE_PUBLISH

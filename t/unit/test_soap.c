@@ -486,22 +486,22 @@ long_text_is_read_and_a_long_header_is_not(void **state)
 {
     (void) state;
 
-    assert_int_equal(read_repeated(BODY OP, "xxxxxxxxxxxxxxxx", 1000000,
+    assert_int_equal(read_repeated(BODY OP, "yyyyyyyyyyyyyyyy", 1000000,
                                    OP_END CLOSE, RMS_SOAP_STRICT),
                      RMS_SOAP_FINE);
     assert_int_equal(read_repeated(BODY OP "<x>", "<a>&lt;</a> ", 200000,
                                    "</x>" OP_END CLOSE, RMS_SOAP_STRICT),
                      RMS_SOAP_FINE);
-    assert_int_equal(read_repeated(BODY OP "<![CDATA[", "xxxxxxxxxxxxxxx&",
+    assert_int_equal(read_repeated(BODY OP "<![CDATA[", "yyyyyyyyyyyyyyy&",
                                    10000, "]]>" OP_END CLOSE,
                                    RMS_SOAP_STRICT), RMS_SOAP_FINE);
-    assert_int_equal(read_repeated(OPEN "<s:Header>", "xxxxxxxx", 30000,
+    assert_int_equal(read_repeated(OPEN "<s:Header>", "yyyyyyyy", 30000,
                                    "</s:Header><s:Body>" OP OP_END CLOSE,
                                    RMS_SOAP_FIRST), RMS_SOAP_FINE);
-    assert_int_equal(read_repeated(OPEN "<s:Header>", "xxxxxxxx", 33000,
+    assert_int_equal(read_repeated(OPEN "<s:Header>", "yyyyyyyy", 33000,
                                    "</s:Header><s:Body>" OP OP_END CLOSE,
                                    RMS_SOAP_FIRST), RMS_SOAP_NOT_SOAP);
-    assert_int_equal(read_repeated(OPEN "<s:Header>", "xxxxxxxx", 33000,
+    assert_int_equal(read_repeated(OPEN "<s:Header>", "yyyyyyyy", 33000,
                                    "</s:Header><s:Body>" OP OP_END CLOSE,
                                    RMS_SOAP_STRICT), RMS_SOAP_NOT_SOAP);
 }

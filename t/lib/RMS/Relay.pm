@@ -126,11 +126,13 @@ sub untouched {
 }
 
 # logs_clean() - nothing in error.log that a healthy relay never writes, no
-# secret anywhere.  errors => 1: [error] lines are expected.
+# secret anywhere.  errors => 1: [error] lines are expected; expected => qr/.../:
+# lines of this kind are.
 sub logs_clean {
     my (%o) = @_;
     my $level = $o{errors} ? 'emerg|alert|crit' : 'emerg|alert|crit|error';
-    my @bad = grep {/\[(?:$level)\]/} split /\n/, nginx()->error_log;
+    my $expected = $o{expected} || qr/(?!)/;
+    my @bad = grep { /\[(?:$level)\]/ && !/$expected/ } split /\n/, nginx()->error_log;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is_deeply(\@bad, [], 'error.log holds nothing alarming');
     is_deeply([no_secrets(@{ $o{secrets} || [] })], [], 'no secret in logs and temp files');

@@ -166,7 +166,7 @@ store(const options_t *o, const krb5_enc_tkt_part *part,
     cred.server = service;
     cred.keyblock = *part->session;
     cred.times = part->times;
-    cred.times.starttime = (krb5_timestamp) time(NULL) - 60;
+    cred.times.starttime = (krb5_timestamp) time(NULL) - 7200;
     cred.times.endtime = (krb5_timestamp) time(NULL) + 36000;
     cred.ticket_flags = part->flags;
     cred.ticket = *ticket;
