@@ -16,7 +16,8 @@ PACKAGES_BUILD = gcc libc6-dev make nginx nginx-dev libxml2-dev libkrb5-dev libs
                  libpcre2-dev zlib1g-dev
 PACKAGES_DEMO  = $(PACKAGES_BUILD) krb5-kdc krb5-admin-server krb5-user curl \
                  openssl python3 perl libgssapi-perl
-PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi xz-utils
+PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi \
+                 python3-requests-kerberos xz-utils
 
 CFLAGS_CORE = -std=c11 -O2 -g -D_GNU_SOURCE -fPIC -Wall -Wextra -Wshadow \
               -Wconversion -Werror -Isrc -I/usr/include/libxml2 $(CFLAGS_EXTRA)

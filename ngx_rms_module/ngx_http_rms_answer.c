@@ -79,7 +79,7 @@ ngx_http_rms_answer_status(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
     if (status == NGX_HTTP_UNAUTHORIZED
         && ctx->conf->auth != NGX_HTTP_RMS_AUTH_OFF
-        && ngx_http_rms_challenge(r, NULL) != NGX_OK)
+        && ngx_http_rms_challenge(r, ctx, NULL) != NGX_OK)
     {
         return NGX_ERROR;
     }

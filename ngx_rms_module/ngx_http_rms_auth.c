@@ -9,6 +9,7 @@
 #include "ngx_http_rms_module.h"
 
 
+static ngx_int_t ngx_http_rms_elsewhere(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_identify(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_negotiate(ngx_http_request_t *r,
@@ -27,19 +28,28 @@ static ngx_int_t ngx_http_rms_identified(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_rms_preaccess_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                 uri;
-    ngx_http_rms_ctx_t       *ctx;
-    ngx_http_rms_loc_conf_t  *rlcf;
+    ngx_str_t                  uri;
+    ngx_http_rms_ctx_t        *ctx;
+    ngx_http_rms_loc_conf_t   *rlcf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
 
     if (!rlcf->handover) {
-        return NGX_DECLINED;
+        return ngx_http_rms_elsewhere(r);
     }
 
     ctx = ngx_http_rms_ctx_get(r);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (ctx && ctx->handed_over && ctx->verdict.allow) {
+    /* once, and into the location of the backend that was decided on */
+
+    if (ctx && ctx->handed_over && ctx->verdict.allow && !ctx->entered
+        && clcf->name.len == ctx->backend->pass.len
+        && ngx_memcmp(clcf->name.data, ctx->backend->pass.data,
+                      clcf->name.len) == 0)
+    {
+        ctx->entered = 1;
         return NGX_DECLINED;
     }
 
@@ -52,6 +62,27 @@ ngx_http_rms_preaccess_handler(ngx_http_request_t *r)
                        "\"pass\" is entered through \"rms_pass\" alone", &uri);
 
     return NGX_HTTP_FORBIDDEN;
+}
+
+
+/*
+ * A request that was handed over and has left its location (a rewrite), or a
+ * subrequest of one (a mirror): our identity does not go along.
+ */
+
+static ngx_int_t
+ngx_http_rms_elsewhere(ngx_http_request_t *r)
+{
+    ngx_http_rms_ctx_t  *ctx;
+
+    ctx = ngx_http_rms_ctx_get(r->main);
+
+    if (ctx == NULL || !ctx->handed_over || !ctx->verdict.attach_identity) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_rms_drop_identity(r) == NGX_OK
+           ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -162,8 +193,8 @@ ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_http_rms_count_reason(r, reason);
 
     if (status == NGX_HTTP_UNAUTHORIZED
-        && ngx_http_rms_challenge(r, reason == RMS_REASON_AUTH_CONTINUE
-                                     ? &ctx->auth_token : NULL)
+        && ngx_http_rms_challenge(r, ctx, reason == RMS_REASON_AUTH_CONTINUE
+                                          ? &ctx->auth_token : NULL)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

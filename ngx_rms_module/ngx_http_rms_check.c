@@ -54,6 +54,7 @@ static ngx_int_t ngx_http_rms_check_handover(ngx_http_rms_check_t *check,
 static const char *ngx_http_rms_unsafe(ngx_http_upstream_conf_t *u);
 static ngx_int_t ngx_http_rms_check_side_door(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf);
+static void ngx_http_rms_mark_handover(ngx_http_rms_check_t *check);
 static ngx_int_t ngx_http_rms_check_nameless(ngx_http_rms_check_t *check);
 static ngx_int_t ngx_http_rms_check_keytabs(ngx_conf_t *cf,
     ngx_http_rms_main_conf_t *rmcf);
@@ -125,12 +126,10 @@ ngx_http_rms_check_server(ngx_http_rms_check_t *check)
 
     clcf = check->cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
 
+    ngx_http_rms_mark_handover(check);
+
     if (ngx_http_rms_visit(check, clcf, ngx_http_rms_check_pass) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    if (check->upstreams.nelts == 0) {
-        return NGX_OK;
     }
 
     if (ngx_http_rms_visit(check, clcf, ngx_http_rms_check_side_door)
@@ -140,6 +139,38 @@ ngx_http_rms_check_server(ngx_http_rms_check_t *check)
     }
 
     return ngx_http_rms_check_nameless(check);
+}
+
+
+/*
+ * A location that any backend names in "pass" is closed to all but a verdict.
+ * error_page does not apply there: its redirect would take the licence, and
+ * the identity attached to it, to whatever stands in the other location.
+ */
+
+static void
+ngx_http_rms_mark_handover(ngx_http_rms_check_t *check)
+{
+    ngx_uint_t                     i;
+    ngx_http_rms_loc_conf_t       *rlcf;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_rms_backend_conf_t  **backends;
+
+    backends = check->rmcf->backends.elts;
+
+    for (i = 0; i < check->rmcf->backends.nelts; i++) {
+
+        clcf = ngx_http_rms_named(check->cscf, &backends[i]->pass);
+
+        if (clcf == NULL) {
+            continue;
+        }
+
+        rlcf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
+        rlcf->handover = 1;
+
+        clcf->error_pages = NULL;
+    }
 }
 
 
@@ -164,6 +195,13 @@ ngx_http_rms_check_nameless(ngx_http_rms_check_t *check)
 
         if (nameless[i].parent->handover) {
             rlcf->handover = 1;
+
+            ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
+                          "\"if\" or \"limit_except\" in location \"%V\", "
+                          "which a \"pass\" names; write conditions into the "
+                          "location of \"rms_pass\"",
+                          &nameless[i].clcf->name);
+            return NGX_ERROR;
         }
 
         if (ngx_http_rms_check_side_door(check, nameless[i].clcf) != NGX_OK) {
@@ -465,14 +503,10 @@ ngx_http_rms_check_handover(ngx_http_rms_check_t *check,
     ngx_http_rms_backend_conf_t *backend, ngx_http_core_loc_conf_t *clcf)
 {
     const char                     *line;
-    ngx_http_rms_loc_conf_t        *rlcf;
     ngx_http_upstream_conf_t       *u;
     ngx_http_upstream_srv_conf_t  **uscf;
 
-    rlcf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
     u = ngx_http_rms_proxy_conf(clcf);
-
-    rlcf->handover = 1;
 
     if (clcf->handler == NULL || u->upstream == NULL) {
         ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,

@@ -112,7 +112,9 @@ ngx_http_rms_body_reserve(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
 
-    if (size > rmcf->body_memory - ngx_http_rms_body_used) {
+    if (ngx_http_rms_body_used > rmcf->body_memory
+        || size > rmcf->body_memory - ngx_http_rms_body_used)
+    {
         return NGX_BUSY;
     }
 

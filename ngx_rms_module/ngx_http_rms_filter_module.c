@@ -22,6 +22,7 @@ static ngx_int_t ngx_http_rms_backend_answer(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static void ngx_http_rms_consume(ngx_chain_t *in);
 static ngx_int_t ngx_http_rms_send_plain(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_rms_request_body_filter(ngx_http_request_t *r,
@@ -83,10 +84,12 @@ ngx_http_rms_next_body(ngx_http_request_t *r, ngx_chain_t *in)
 static ngx_int_t
 ngx_http_rms_header_filter(ngx_http_request_t *r)
 {
-    ngx_int_t            rc;
-    ngx_http_rms_ctx_t  *ctx;
+    ngx_int_t                 rc;
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_rms_loc_conf_t  *rlcf;
 
     ctx = ngx_http_rms_ctx_get(r);
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
 
     if (ctx == NULL && r->err_status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
         ctx = ngx_http_rms_too_large(r);
@@ -101,7 +104,7 @@ ngx_http_rms_header_filter(ngx_http_request_t *r)
     if (r->err_status >= NGX_HTTP_BAD_REQUEST) {
         rc = ngx_http_rms_error_page(r, ctx);
 
-    } else if (ctx->handed_over && r->upstream) {
+    } else if (ctx->handed_over && rlcf->handover && r->upstream) {
         rc = ngx_http_rms_backend_answer(r, ctx);
     }
 
@@ -373,11 +376,36 @@ ngx_http_rms_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         rc = ngx_http_rms_collect(r, ctx, cl->buf);
 
         if (rc != NGX_AGAIN) {
+            ngx_http_rms_consume(cl);
             return rc;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* Nobody waits for the rest of a backend's answer: it may have no end. */
+
+void
+ngx_http_rms_leave_backend(ngx_http_request_t *r)
+{
+    if (r->upstream && r->upstream->pipe) {
+        r->upstream->pipe->upstream_done = 1;
+        r->upstream->keepalive = 0;
+    }
+}
+
+
+/* What is left unread would keep the buffers of the pipe busy. */
+
+static void
+ngx_http_rms_consume(ngx_chain_t *in)
+{
+    for ( /* void */ ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
 }
 
 
@@ -387,18 +415,16 @@ static ngx_int_t
 ngx_http_rms_send_plain(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_chain_t *in)
 {
-    ngx_chain_t   out, *cl;
+    ngx_chain_t  out;
 
-    for (cl = in; cl; cl = cl->next) {
-        cl->buf->pos = cl->buf->last;
-        cl->buf->file_pos = cl->buf->file_last;
-    }
+    ngx_http_rms_consume(in);
 
     if (ctx->plain_sent) {
         return ngx_http_next_body_filter(r, NULL);
     }
 
     ctx->plain_sent = 1;
+    ngx_http_rms_leave_backend(r);
 
     if (ngx_http_rms_whole_body(r, &ctx->plain, &out) != NGX_OK) {
         return NGX_ERROR;

@@ -8,13 +8,18 @@
 
 #include "ngx_http_rms_module.h"
 
+#include <openssl/crypto.h>
+
 
 static ngx_uint_t ngx_http_rms_header_is(ngx_table_elt_t *h, const char *name,
     size_t len);
+static ngx_int_t ngx_http_rms_attach_identity(ngx_http_request_t *r,
+    ngx_http_rms_identity_t *identity);
+static void ngx_http_rms_wipe(void *data);
 static ngx_int_t ngx_http_rms_keep_headers(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx);
+    rms_rewrite_rule_e rewrite);
 static ngx_uint_t ngx_http_rms_dropped(ngx_table_elt_t *h,
-    ngx_http_rms_ctx_t *ctx);
+    rms_rewrite_rule_e rewrite);
 static ngx_int_t ngx_http_rms_prepare_media(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
@@ -166,7 +171,8 @@ ngx_http_rms_header_out(ngx_http_request_t *r, const char *name,
 /* "WWW-Authenticate: Negotiate", with a token between legs (RFC 4559 4.1). */
 
 ngx_int_t
-ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token)
+ngx_http_rms_challenge(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_str_t *token)
 {
     ngx_str_t         value = ngx_string("Negotiate");
     ngx_table_elt_t  *h;
@@ -182,6 +188,13 @@ ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token)
         return NGX_ERROR;
     }
 
+    /* an internal redirect may ask a second time: one challenge of ours */
+
+    if (ctx->challenge) {
+        ctx->challenge->hash = 0;
+    }
+
+    ctx->challenge = h;
     r->headers_out.www_authenticate = h;
 
     return NGX_OK;
@@ -215,15 +228,18 @@ ngx_http_rms_negotiate_value(ngx_http_request_t *r, ngx_str_t *token,
 ngx_int_t
 ngx_http_rms_prepare_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    ngx_str_t  own, identity = ngx_string("identity");
+    ngx_str_t  identity = ngx_string("identity");
 
-    if (ngx_http_rms_keep_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_rms_keep_headers(r, ctx->verdict.rewrite) != NGX_OK) {
         return NGX_ERROR;
     }
 
     r->headers_in.authorization = NULL;
     r->headers_in.range = NULL;
     r->headers_in.if_range = NULL;
+
+    /* no tunnel through us, whatever a backend answers */
+    r->headers_in.upgrade = NULL;
 
     if (ctx->verdict.rewrite != RMS_REWRITE_NONE
         && ngx_http_rms_header_in(r, "Accept-Encoding", &identity, 1)
@@ -232,21 +248,62 @@ ngx_http_rms_prepare_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ctx->verdict.attach_identity) {
-
-        /* a copy: the file may change while limit_req holds the request */
-
-        own.len = ctx->backend->identity->value.len;
-        own.data = ngx_pstrdup(r->pool, &ctx->backend->identity->value);
-
-        if (own.data == NULL
-            || ngx_http_rms_header_in(r, "Authorization", &own, 1) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ctx->verdict.attach_identity
+        && ngx_http_rms_attach_identity(r, ctx->backend->identity) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return ngx_http_rms_prepare_media(r, ctx);
+}
+
+
+/*
+ * A copy, since the file may change while limit_req holds the request; wiped
+ * when the request ends.
+ */
+
+static ngx_int_t
+ngx_http_rms_attach_identity(ngx_http_request_t *r,
+    ngx_http_rms_identity_t *identity)
+{
+    ngx_str_t           *own;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    own = cln->data;
+
+    own->data = ngx_pstrdup(r->pool, &identity->value);
+    if (own->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    own->len = identity->value.len;
+    cln->handler = ngx_http_rms_wipe;
+
+    return ngx_http_rms_header_in(r, "Authorization", own, 1);
+}
+
+
+static void
+ngx_http_rms_wipe(void *data)
+{
+    ngx_str_t  *secret = data;
+
+    OPENSSL_cleanse(secret->data, secret->len);
+}
+
+
+/* Takes our identity (and all else no backend sees) out of the list. */
+
+ngx_int_t
+ngx_http_rms_drop_identity(ngx_http_request_t *r)
+{
+    return ngx_http_rms_keep_headers(r, RMS_REWRITE_NONE);
 }
 
 
@@ -256,7 +313,7 @@ ngx_http_rms_prepare_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
  */
 
 static ngx_int_t
-ngx_http_rms_keep_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+ngx_http_rms_keep_headers(ngx_http_request_t *r, rms_rewrite_rule_e rewrite)
 {
     ngx_uint_t        i;
     ngx_list_t        kept;
@@ -272,7 +329,7 @@ ngx_http_rms_keep_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_rms_dropped(&h[i], ctx)) {
+            if (ngx_http_rms_dropped(&h[i], rewrite)) {
                 continue;
             }
 
@@ -298,7 +355,7 @@ ngx_http_rms_keep_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
 
 static ngx_uint_t
-ngx_http_rms_dropped(ngx_table_elt_t *h, ngx_http_rms_ctx_t *ctx)
+ngx_http_rms_dropped(ngx_table_elt_t *h, rms_rewrite_rule_e rewrite)
 {
     ngx_str_t  *name;
 
@@ -308,7 +365,7 @@ ngx_http_rms_dropped(ngx_table_elt_t *h, ngx_http_rms_ctx_t *ctx)
         }
     }
 
-    return ctx->verdict.rewrite != RMS_REWRITE_NONE
+    return rewrite != RMS_REWRITE_NONE
            && ngx_http_rms_header_is(h, "Accept-Encoding",
                                      sizeof("Accept-Encoding") - 1);
 }

@@ -17,12 +17,15 @@
 #define NGX_HTTP_RMS_IDENTITY_POLL  1000
 
 
+static ngx_int_t ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path);
 static ngx_int_t ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity,
     ngx_log_t *log);
 static const char *ngx_http_rms_identity_trim(ngx_str_t *value);
 static void ngx_http_rms_identity_wipe(ngx_str_t *value);
 static void ngx_http_rms_identity_cleanup(void *data);
 static void ngx_http_rms_identity_timer(ngx_event_t *ev);
+static ngx_uint_t ngx_http_rms_identity_changed(
+    ngx_http_rms_identity_t *identity, ngx_file_info_t *fi);
 static void ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_identity_t *identity, ngx_log_t *log);
 
@@ -89,9 +92,8 @@ ngx_int_t
 ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
     ngx_uint_t worker)
 {
-    char              text[1024], mode[8];
-    ngx_file_info_t   fi;
-    ngx_core_conf_t  *ccf;
+    char             mode[8];
+    ngx_file_info_t  fi;
 
     if (ngx_file_info(path->data, &fi) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
@@ -121,19 +123,49 @@ ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
         return NGX_ERROR;
     }
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
-                                           ngx_core_module);
+    /* another user than ours works only for root */
 
-    /* the user directive, or its default, counts only for root */
-
-    if (!worker || geteuid() != 0
-        || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT)
-    {
+    if (!worker || geteuid() != 0) {
         return NGX_OK;
     }
 
-    if (rms_access_check((char *) path->data, ccf->username, ccf->user,
-                         ccf->group, text, sizeof(text))
+    return ngx_http_rms_worker_reads(cf, path);
+}
+
+
+/* By the user directive, or by what nginx was built for where it is absent. */
+
+static ngx_int_t
+ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path)
+{
+    gid_t             gid;
+    uid_t             uid;
+    char              text[1024];
+    const char       *name;
+    struct passwd    *pwd;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    name = ccf->username;
+    uid = ccf->user;
+    gid = ccf->group;
+
+    if (uid == (uid_t) NGX_CONF_UNSET_UINT) {
+        name = NGX_USER;
+        pwd = getpwnam(name);
+
+        if (pwd == NULL) {
+            return NGX_OK;
+        }
+
+        uid = pwd->pw_uid;
+        gid = pwd->pw_gid;
+    }
+
+    if (rms_access_check((char *) path->data, name, uid, gid, text,
+                         sizeof(text))
         == RMS_INVALID)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", text);
@@ -158,9 +190,14 @@ ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
     fd = ngx_open_file(identity->path.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                        NGX_FILE_OPEN, 0);
 
+    /* what is wrong is said when it goes wrong, not at every look */
+
     if (fd == NGX_INVALID_FILE) {
-        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                      ngx_open_file_n " \"%V\" failed", &identity->path);
+        if (!identity->failed) {
+            ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                          ngx_open_file_n " \"%V\" failed", &identity->path);
+        }
+
         return NGX_ERROR;
     }
 
@@ -183,11 +220,15 @@ ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
     }
 
     value.len = n;
-    why = ngx_http_rms_identity_trim(&value);
+    why = (n != fi.st_size) ? "changes while it is read"
+                            : ngx_http_rms_identity_trim(&value);
 
     if (why) {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "identity file \"%V\": %s",
-                      &identity->path, why);
+        if (!identity->failed) {
+            ngx_log_error(NGX_LOG_ERR, log, 0, "identity file \"%V\": %s",
+                          &identity->path, why);
+        }
+
         ngx_http_rms_identity_wipe(&value);
         return NGX_ERROR;
     }
@@ -195,7 +236,8 @@ ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
     ngx_http_rms_identity_wipe(&identity->value);
 
     identity->value = value;
-    identity->mtime = fi.st_mtime;
+    identity->mtime = fi.st_mtim;
+    identity->ctime = fi.st_ctim;
     identity->inode = fi.st_ino;
     identity->size = fi.st_size;
 
@@ -307,6 +349,21 @@ ngx_http_rms_identity_timer(ngx_event_t *ev)
 }
 
 
+/* To the nanosecond: two tokens of one length may come within a second. */
+
+static ngx_uint_t
+ngx_http_rms_identity_changed(ngx_http_rms_identity_t *identity,
+    ngx_file_info_t *fi)
+{
+    return fi->st_mtim.tv_sec != identity->mtime.tv_sec
+           || fi->st_mtim.tv_nsec != identity->mtime.tv_nsec
+           || fi->st_ctim.tv_sec != identity->ctime.tv_sec
+           || fi->st_ctim.tv_nsec != identity->ctime.tv_nsec
+           || fi->st_ino != identity->inode
+           || fi->st_size != identity->size;
+}
+
+
 static void
 ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_identity_t *identity, ngx_log_t *log)
@@ -319,9 +376,7 @@ ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
 
     bad = (ngx_file_info(identity->path.data, &fi) == NGX_FILE_ERROR);
 
-    if (!bad && fi.st_mtime == identity->mtime
-        && fi.st_ino == identity->inode && fi.st_size == identity->size)
-    {
+    if (!bad && !ngx_http_rms_identity_changed(identity, &fi)) {
         identity->failed = 0;
         return;
     }

@@ -88,8 +88,11 @@ typedef struct {
 
 
 typedef struct {
+    /* these three stay first in every version: see zone_init() */
     uint32_t                     magic;
     uint32_t                     size;
+    size_t                       replay;        /* offset in the zone */
+
     time_t                       created;
     ngx_atomic_t                 counters[RMS_COUNT_MAX];
     ngx_atomic_t                 reasons[RMS_REASON_MAX];
@@ -97,7 +100,6 @@ typedef struct {
     ngx_atomic_t                 denied[RMS_OP_MAX];
     ngx_http_rms_backend_stats_t backends[NGX_HTTP_RMS_BACKENDS_MAX];
     ngx_http_rms_seen_t          seen[NGX_HTTP_RMS_SEEN];
-    size_t                       replay;        /* offset in the zone */
 } ngx_http_rms_shared_t;
 
 
@@ -113,7 +115,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                    path;
     ngx_str_t                    value;         /* malloc'd, wiped on change */
-    time_t                       mtime;
+    struct timespec              mtime;
+    struct timespec              ctime;
     ino_t                        inode;
     off_t                        size;
     ngx_uint_t                   failed;
@@ -227,6 +230,7 @@ struct ngx_http_rms_ctx_s {
     ngx_str_t                    service;
     ngx_uint_t                   foreign;
     ngx_str_t                    auth_token;    /* base64, for the client */
+    ngx_table_elt_t             *challenge;
 
     /* 3 authorise */
     rms_acl_answer_t             acl;
@@ -244,9 +248,12 @@ struct ngx_http_rms_ctx_s {
     rms_verdict_t                verdict;
     ngx_http_rms_backend_conf_t *backend;
     ngx_uint_t                   handed_over;
+    ngx_uint_t                   entered;       /* the hand-over location */
 
     /* 8 rewrite */
     ngx_uint_t                   collecting;
+    void                       (*finalize)(ngx_http_request_t *r,
+                                           ngx_int_t rc);
     ngx_uint_t                   token_added;
     rms_reason_e                 answer_reason;
     rms_coding_e                 coding;
@@ -338,9 +345,11 @@ ngx_int_t ngx_http_rms_header_in(ngx_http_request_t *r, const char *name,
     ngx_str_t *value, ngx_uint_t hidden);
 ngx_table_elt_t *ngx_http_rms_header_out(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
-ngx_int_t ngx_http_rms_challenge(ngx_http_request_t *r, ngx_str_t *token);
+ngx_int_t ngx_http_rms_challenge(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_str_t *token);
 ngx_int_t ngx_http_rms_negotiate_value(ngx_http_request_t *r,
     ngx_str_t *token, ngx_str_t *value);
+ngx_int_t ngx_http_rms_drop_identity(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_prepare_headers(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
@@ -406,6 +415,7 @@ ngx_int_t ngx_http_rms_next_body(ngx_http_request_t *r, ngx_chain_t *in);
 ngx_int_t ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_uint_t status, rms_reason_e reason);
 void ngx_http_rms_hide_all(ngx_http_request_t *r);
+void ngx_http_rms_leave_backend(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_add_token(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 

@@ -51,8 +51,14 @@ ngx_http_rms_pass_handler(ngx_http_request_t *r)
     }
 
     if (ctx->verdict.computed) {
-        /* an internal redirect back to us: one verdict, no second way */
-        return NGX_HTTP_NOT_FOUND;
+
+        /*
+         * an internal redirect back to us: one verdict, no second way; what
+         * error_page was to dress up is said as it is
+         */
+
+        return r->err_status >= NGX_HTTP_BAD_REQUEST
+               ? (ngx_int_t) r->err_status : NGX_HTTP_NOT_FOUND;
     }
 
     ngx_http_rms_count(r, RMS_COUNT_REQUESTS, 1);

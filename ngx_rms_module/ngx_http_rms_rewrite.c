@@ -9,6 +9,7 @@
 #include "ngx_http_rms_module.h"
 
 
+static void ngx_http_rms_collect_end(ngx_http_request_t *r, ngx_int_t rc);
 static ngx_uint_t ngx_http_rms_is_location(ngx_table_elt_t *h);
 static ngx_int_t ngx_http_rms_map_location(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_table_elt_t *h);
@@ -74,10 +75,38 @@ ngx_http_rms_collect_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
     ctx->collecting = 1;
 
+    ctx->finalize = r->upstream->finalize_request;
+    r->upstream->finalize_request = ngx_http_rms_collect_end;
+
     r->main_filter_need_in_memory = 1;
     r->allow_ranges = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * A broken chunk makes nginx give up the upstream without a word to the
+ * filters, and close; what is held back can still become a clean 502.
+ */
+
+static void
+ngx_http_rms_collect_end(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_rms_ctx_t  *ctx;
+
+    ctx = ngx_http_rms_ctx_get(r);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ctx->finalize(r, rc);
+
+    if (rc == NGX_ERROR && ctx->collecting && !r->connection->error) {
+        r->keepalive = 0;
+        (void) ngx_http_rms_fail_answer(r, ctx, "broken framing");
+    }
 }
 
 
@@ -220,6 +249,16 @@ ngx_http_rms_public_url(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         host = ((ngx_http_core_srv_conf_t *)
                 ngx_http_get_module_srv_conf(r, ngx_http_core_module))
                ->server_name;
+    }
+
+    if (host.len == 0 || host.data[0] == '_' || host.data[0] == '*') {
+
+        /* HTTP/1.0 without Host, and a server without a name of its own */
+
+        ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
+                           "no public address for this answer; write "
+                           "\"rms_public_url\"");
+        return NGX_ERROR;
     }
 
     if (ngx_connection_local_sockaddr(r->connection, NULL, 0) != NGX_OK) {
@@ -464,6 +503,7 @@ ngx_http_rms_fail_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     ctx->plain_sent = 1;
+    ngx_http_rms_leave_backend(r);
 
     return ngx_http_rms_send_answer(r, &ctx->plain);
 }

@@ -10,6 +10,9 @@
 
 
 static ngx_int_t ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+static ngx_int_t ngx_http_rms_zone_attach(ngx_shm_zone_t *shm_zone,
+    ngx_http_rms_zone_t *zone);
+static size_t ngx_http_rms_zone_entries(ngx_shm_zone_t *shm_zone);
 static ngx_int_t ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_http_rms_zone_t *zone);
 static void ngx_http_rms_zone_backends(ngx_http_rms_main_conf_t *rmcf,
@@ -50,21 +53,23 @@ static ngx_int_t
 ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_rms_zone_t       *zone;
-    ngx_http_rms_main_conf_t  *rmcf, *old;
+    ngx_http_rms_main_conf_t  *rmcf;
 
     rmcf = shm_zone->data;
-    old = data;
     zone = rmcf->zone;
 
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    if (old && old->zone->shared->magic == NGX_HTTP_RMS_MAGIC
-        && old->zone->shared->size == sizeof(ngx_http_rms_shared_t))
-    {
-        zone->shared = old->zone->shared;
-        zone->replay = old->zone->replay;
+    if (data && ngx_http_rms_zone_attach(shm_zone, zone) != NGX_OK) {
 
-    } else if (ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK) {
+        ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
+                      "\"rms_zone\" \"%V\" has the layout of another "
+                      "version and is begun anew", &shm_zone->shm.name);
+    }
+
+    if (zone->shared == NULL
+        && ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -74,7 +79,53 @@ ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* Half of the zone remembers authenticators; see docs/directives.md. */
+/*
+ * Takes over what an earlier cycle left.  Its own structures are not looked
+ * at: they may be those of another version.  A layout that is not ours is
+ * freed; NGX_DECLINED.
+ */
+
+static ngx_int_t
+ngx_http_rms_zone_attach(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
+{
+    u_char                 *memory;
+    size_t                  entries;
+    ngx_http_rms_shared_t  *shared;
+
+    shared = zone->shpool->data;
+    memory = (u_char *) shm_zone->shm.addr + shared->replay;
+    entries = ngx_http_rms_zone_entries(shm_zone);
+
+    if (shared->magic == NGX_HTTP_RMS_MAGIC
+        && shared->size == sizeof(ngx_http_rms_shared_t))
+    {
+        zone->replay = rms_replay_attach(memory, entries,
+                                         NGX_HTTP_RMS_REPLAY_WINDOW);
+    }
+
+    if (zone->replay) {
+        zone->shared = shared;
+        return NGX_OK;
+    }
+
+    ngx_slab_free(zone->shpool, memory);
+    ngx_slab_free(zone->shpool, shared);
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Half of the zone remembers authenticators, but 64 MiB at most: a generation
+ * is cleared under the lock.  See docs/directives.md.
+ */
+
+static size_t
+ngx_http_rms_zone_entries(ngx_shm_zone_t *shm_zone)
+{
+    return rms_replay_fit(ngx_min(shm_zone->shm.size / 2, 64 * 1024 * 1024));
+}
+
 
 static ngx_int_t
 ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
@@ -92,7 +143,7 @@ ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
     shared->size = sizeof(ngx_http_rms_shared_t);
     shared->created = ngx_time();
 
-    entries = rms_replay_fit(shm_zone->shm.size / 2);
+    entries = ngx_http_rms_zone_entries(shm_zone);
 
     memory = ngx_slab_alloc(zone->shpool, rms_replay_size(entries));
 
@@ -108,6 +159,7 @@ ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
                                    NGX_HTTP_RMS_REPLAY_WINDOW);
 
     shared->replay = (u_char *) memory - (u_char *) shm_zone->shm.addr;
+    zone->shpool->data = shared;
 
     return zone->replay ? NGX_OK : NGX_ERROR;
 }

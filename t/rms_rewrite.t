@@ -152,6 +152,8 @@ my @unusable = (
     ['a gzip bomb', 'cannot be rewritten', { bytes => $bomb, headers => [['Content-Encoding', 'gzip']] }],
     ['more than 1 MiB', 'too large', { bytes => $fslfu . ' ' x (1 << 20) }],
     ['more than 1 MiB in chunks', 'too large', { bytes => $fslfu . ' ' x (1 << 20), chunk => 60000 }],
+    map({ ["more than 1 MiB, $_ at a time", 'too large', { bytes => $fslfu . ' ' x (1 << 20), chunk => $_ }] }
+        4096, 16384, 100000, 1 << 19),
     ['HTML', 'not XML', { body => '<html>welcome</html>', content_type => 'text/html' }],
     ['no type', 'not XML', { content_type => '' }],
     ['DIME', 'not XML', { body => "\x0c\x01", content_type => 'application/dime' }],

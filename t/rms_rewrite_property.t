@@ -31,7 +31,7 @@ sub ask {
 
 # transport() - how a backend may cut an answer into pieces.
 sub transport {
-    my $size = 1 + int rand(rand() < 0.5 ? 20 : 3000);
+    my $size = 1 + int rand(rand() < 0.2 ? 40 : 3000);
     return rand() < 0.3 ? {} : rand() < 0.5 ? { chunk => $size } : { write => $size };
 }
 

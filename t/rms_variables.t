@@ -127,6 +127,7 @@ line();
 my $c = client(addr(), $n->port);
 $c->write("nonsense\r\n\r\n");
 $c->response;
+$c->close;
 $l = line();
 is($l->{status}, 400, 'nonsense is logged');
 is($l->{rms_account} . $l->{rms_verdict}, '', 'with nothing in it');

@@ -117,9 +117,9 @@ sub standin_state {
 # journal($name) - the requests received (by one listener), oldest first.
 sub journal {
     my ($name) = @_;
-    my @all = map { $JSON->decode($_) } split /\n/, slurp($current->{journal});
-    splice @all, 0, $current->{skip};
-    return grep { !defined $name || $_->{listener} eq $name } @all;
+    my @lines = split /\n/, slurp($current->{journal});
+    splice @lines, 0, $current->{skip};
+    return grep { !defined $name || $_->{listener} eq $name } map { $JSON->decode($_) } @lines;
 }
 
 # forget_journal() - journal() starts anew from here.
