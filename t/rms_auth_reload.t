@@ -50,6 +50,7 @@ is($whole, 20, 'whole');
 $status{ $_->response->status }++ for @gets;
 is_deeply(\%status, { 200 => 20 }, 'and so do the pages');
 is(scalar journal(), 20, 'each was asked of the backend once');
+$_->close for @clients, @gets;
 wait_for(sub { !grep { $_ eq $worker } nginx()->workers }, 'the old worker ends');
 pass('the old worker ends');
 finished('reload');

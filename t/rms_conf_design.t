@@ -55,6 +55,7 @@ my @warned = $n->{said} =~ /\[warn\] (.*)/g;
 my @wanted = (
     qr/^"rms_redis" is checked but not used yet/,
     qr/^"rms_seal_key_file" is not used yet/,
+    qr/^"rms_domain" is not used yet/,
     qr/^rule "sid=S-1-5-21-1-2-3-1118" matches nobody yet/,
 );
 for my $wanted (@wanted) {

@@ -62,16 +62,25 @@ for my $case (@clean) {
 }
 is_deeply([reported(more_servers => 'server { listen ' . addr() . ':' . free_port()
     . "; location / { proxy_pass $azure; } }")], [], 'not reported: another server');
-is_deeply([reported(backends => [{ name => 'azure', proxy_extra => 'if ($arg_x) { set $x 1; }' }, 'adrms'])], [],
-    'not reported: an "if" inside the hand-over location');
+# An "if" could pass a request elsewhere, with no check of where: refused.
+for my $block ('if ($arg_x) { set $x 1; }', 'limit_except POST { deny all; }') {
+    my ($status, $said) = nginx_t(conf(backends => [{ name => 'azure', proxy_extra => $block }, 'adrms']));
+    is($status, 1, "a hand-over location with $block does not load");
+    like($said, qr/\[emerg\].*"if" or "limit_except" in location "\@azure", which a "pass" names; write conditions into the location of "rms_pass"/,
+        'and the message says where to write it');
+}
 
-# A hand-over location with an "if" in it is guarded as any other.
-nginx(backends => [{ name => 'azure', proxy_extra => 'if ($request_method) { set $x 1; }' }],
+# error_page does not take a licence, and the identity with it, elsewhere.
+nginx(backends => [{ name => 'azure', proxy_extra => 'error_page 502 504 = @adrms;' }, 'adrms'],
+    server => 'error_page 502 503 504 /50x.html;',
     locations => 'location /through/ { error_page 404 = @azure; return 404; }');
-is(http(path => '/through/x', account => 'EXCH01$')->status, 403, 'an error_page into a hand-over location with an "if" is refused');
-is(post_sample('07')->status, 200, 'while rms_pass gets through');
-my $asked = journal('azure');
-is($asked, 1, 'the backend was asked once');
+is(http(path => '/through/x', account => 'EXCH01$')->status, 403, 'an error_page into a hand-over location is refused');
+control(azure => { reset => 'connect', times => 1 });
+my $down = post_sample('07');
+is($down->status, 503, 'an error_page of the hand-over location does not apply');
+is($down->header('retry-after'), 10, 'the answer is the one for a backend that is gone');
+is(scalar(journal('adrms')), 0, 'no other backend saw the request');
+is(post_sample('07')->status, 200, 'and the next one gets through');
 unlike(nginx()->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing alarming in the error log');
 nginx()->stop;
 
