@@ -81,7 +81,10 @@ ngx_http_rms_pass_handler(ngx_http_request_t *r)
 }
 
 
-/* Service pages and GetRmsoUri.aspx: any authenticated caller, or a role. */
+/*
+ * Service pages and GetRmsoUri.aspx: any authenticated caller of our own
+ * realm, or a role.
+ */
 
 static ngx_int_t
 ngx_http_rms_get(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
@@ -96,10 +99,10 @@ ngx_http_rms_get(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return ngx_http_rms_deny(r, ctx, RMS_REASON_UNKNOWN_PATH);
     }
 
-    if (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED
-        && ctx->acl.role == RMS_ROLE_NONE)
+    if (ctx->acl.role == RMS_ROLE_NONE
+        && (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED || ctx->foreign))
     {
-        return ngx_http_rms_deny(r, ctx, RMS_REASON_NO_ROLE);
+        return ngx_http_rms_deny(r, ctx, ctx->acl.reason);
     }
 
     return ngx_http_rms_page(r, ctx);

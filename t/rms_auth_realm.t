@@ -77,6 +77,10 @@ is(made('EVE$@FAR.TEST'), '200 EVE$@FAR.TEST fci -', 'a far realm that a rule na
 is(made('EVE$@FARTHER.TEST'), '500 EVE$@FARTHER.TEST none foreign_realm', 'one that none names');
 is(made('eve@rms.test'), '500 eve@rms.test none foreign_realm', 'our realm in small letters is another');
 
+my $page = '/_wmcs/GetRmsoUri.aspx';
+is(http(path => $page, ccache => mkticket(client => 'EVE$@FARTHER.TEST'), mech => 'krb5')->status,
+    403, 'a foreign realm that no rule names learns nothing of the tenant either');
+
 my %odd = (
     'a line feed' => 'EXCH01$\n@RMS.TEST', 'a tab' => 'EXCH01$\t@RMS.TEST', 'a backspace' => 'x\b@RMS.TEST',
     'a NUL' => 'EXCH01$\0@RMS.TEST', 'a control character' => "EXCH\x01\$\@RMS.TEST",

@@ -7,7 +7,6 @@ use lib "$FindBin::Bin/lib";
 use RMS::Test;
 use RMS::Relay;
 
-# every body of nginx's own would be HTML with its name in it
 my $short = 'proxy_read_timeout 1s; proxy_send_timeout 1s; proxy_connect_timeout 2s;';
 standin(azure => {});
 my $port = standin()->port('azure');

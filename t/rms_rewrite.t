@@ -142,7 +142,6 @@ is($r->body, "<URL>$base</URL> is not XML at all", 'and nobody reads it');
 is(ask('04', { body => $fslfu })->body, $fslfu, 'the operation decides, not the looks of the answer');
 
 # what cannot be rewritten is a 502, plain, without a byte of it
-my $xml = { headers => [] };
 my $bomb = Compress::Zlib::memGzip($fslfu . ' ' x (4 << 20));
 my @unusable = (
     ['an unknown coding', 'unknown Content-Encoding', { headers => [['Content-Encoding', 'br']] }],

@@ -35,7 +35,7 @@ sub transport {
     return rand() < 0.3 ? {} : rand() < 0.5 ? { chunk => $size } : { write => $size };
 }
 
-# damage($text, $times) - random bytes changed, doubled or lost; where they were.
+# damage($text, $keep) - one or two random bytes changed, none where $keep->($at).
 sub damage {
     my ($text, $keep) = @_;
     for (1 .. 1 + int rand 2) {
@@ -51,7 +51,7 @@ sub places {
     my ($name) = @_;
     my $s = sample($name);
     my ($in, $out) = ($s->{response}, $s->{relayed});
-    my ($at, @place) = (0);
+    my @place;
     my $pattern = $name eq '12' ? qr/(?<=\sUrl=")[^"]+/ : qr/(?<=<URL>)[^<]+/;
     my @new = $out =~ /$pattern/g;
     push @place, [$-[0], $+[0], shift @new] while $in =~ /$pattern/g;
