@@ -36,7 +36,7 @@ all: packages-BUILD module
 module: $(MODULE)
 
 help:
-	@sed -n 's/^# \(make.*\)/\1/p' Makefile
+	@sed -n 's/^# \(make.*\)/\1/p' Makefile t/make/*.mk
 
 packages-%:
 	@t/packages.sh $(PACKAGES_$*)
@@ -53,7 +53,7 @@ demo: packages-DEMO module
 test: packages-TEST module $(UNITS) $(FUZZERS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP BUILD=$(BUILD) \
 		TEST_RMS_MODULE=$(abspath $(MODULE)) \
-		prove -j$(JOBS) $(UNITS) t/*.t
+		prove -j$(JOBS) $(UNITS) t/*.t t/lib/selftest.t
 
 units: $(UNITS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP prove $(UNITS)
@@ -91,6 +91,10 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(CORE)
 
 corpus: $(FUZZERS)
 	@BUILD=$(BUILD) prove t/fuzz_corpus.t
+
+# lint, sanitizers, valgrind, fuzzing, benchmarks, other Debian releases
+
+include $(sort $(wildcard t/make/*.mk))
 
 clean:
 	rm -rf $(BUILD)
