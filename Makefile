@@ -94,7 +94,7 @@ corpus: $(FUZZERS)
 
 # lint, sanitizers, valgrind, fuzzing, benchmarks, other Debian releases
 
-include $(sort $(wildcard t/make/*.mk))
+-include $(sort $(wildcard t/make/*.mk))
 
 clean:
 	rm -rf $(BUILD)

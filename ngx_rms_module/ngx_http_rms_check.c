@@ -456,6 +456,15 @@ ngx_http_rms_check_licensors(ngx_http_rms_check_t *check,
     pass = rlcf->pass->elts;
 
     for (i = 0; i < rlcf->pass->nelts; i++) {
+
+        if (i > 0 && pass[i]->policy.licensor.len == 0) {
+            ngx_log_error(NGX_LOG_WARN, check->cf->log, 0,
+                          "backend \"%V\" of \"rms_pass\" in %s:%ui is never "
+                          "chosen; write the \"licensor\" of its server "
+                          "licensor certificate into it, or leave it out",
+                          &pass[i]->name, rlcf->pass_file, rlcf->pass_line);
+        }
+
         for (k = i + 1; k < rlcf->pass->nelts; k++) {
 
             a = &pass[i]->policy.licensor;

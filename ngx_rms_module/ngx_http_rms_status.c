@@ -78,10 +78,12 @@ ngx_int_t
 ngx_http_rms_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
+    ngx_str_t                  allow = ngx_string("GET, HEAD");
     ngx_http_rms_json_t        js;
     ngx_http_rms_main_conf_t  *rmcf;
 
     if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD) {
+        (void) ngx_http_rms_header_out(r, "Allow", &allow);
         return NGX_HTTP_NOT_ALLOWED;
     }
 

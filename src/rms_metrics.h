@@ -12,7 +12,7 @@
 
 
 typedef enum {
-    RMS_COUNT_REQUESTS = 0,     /* that reached rms_pass or authentication */
+    RMS_COUNT_REQUESTS = 0,     /* that reached rms_pass                */
     RMS_COUNT_FORWARDED,
     RMS_COUNT_DENIED,
     RMS_COUNT_REWRITTEN,        /* answers with at least one replacement */
