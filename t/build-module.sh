@@ -11,6 +11,11 @@ src=${3:-}
 root=$PWD
 
 mkdir -p "$build"
+
+# two builds in one folder would pull the headers from under each other
+exec 9>"$build/.lock"
+flock 9
+
 log=$root/$build/module.log
 
 fail() {
