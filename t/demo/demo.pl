@@ -125,7 +125,8 @@ sub verify {
     return ('', "address $after[$stray[0]]") if @stray;
     return ('', 'no address was rewritten') if $step->{rewritten} && !@moved;
     my $what = @moved ? scalar(@moved) . ' addresses rewritten' : 'nothing to rewrite';
-    return ("$what, $n certificates verified unchanged", '');
+    my $signed = $n ? "$n certificates verified unchanged" : 'no certificates in it';
+    return ("$what, $signed", '');
 }
 
 # play(%step) - one call and its line:
@@ -162,6 +163,13 @@ sub play {
     return;
 }
 
+# chapter($title) - a heading for the lines that follow.
+sub chapter {
+    my ($title) = @_;
+    print "\n$title\n\n";
+    return;
+}
+
 sub contains {
     my ($text, $note) = @_;
     return sub { index($_[0]->body, $text) >= 0 ? ($note, '') : ('', "the answer lacks \"$text\"") };
@@ -173,7 +181,7 @@ sub untouched {
     return sub {
         return ('', 'a backend was contacted') if journal();
         return ('', 'unexpected answer') if $pattern && $_[0]->body !~ $pattern;
-        return ("$note, no backend contacted", '');
+        return ("$note; no backend contacted", '');
     };
 }
 
@@ -181,6 +189,7 @@ sub scenario {
     my ($tenant) = $azure->{first} =~ m{^(.*)/_wmcs$};
     my @at = (backend => $azure->{name});
     my $exch = 'EXCH01$';
+    chapter('Servers of ours reach the tenant');
     play(account => $exch, what => 'service page', status => 200,
         path => '/_wmcs/certification/ServerCertification.asmx',
         expect => contains('ServerCertificationWebService', 'names the service'));
@@ -201,9 +210,10 @@ sub scenario {
         operation => 'AcquireTemplates', @at);
     play(sample => '05', account => 'FS01$', status => 200, role => 'fci',
         operation => 'GetClientLicensorCert', @at);
+    chapter('Others do not');
     play(sample => '07', account => 'ROGUE01$', status => 500, operation => 'AcquireLicense',
-        expect => untouched('refused: not on the list', qr/UnauthorizedAccessException/));
-    play(sample => '07', status => 401, expect => untouched('refused: no credentials'));
+        expect => untouched('refused, not on the list', qr/UnauthorizedAccessException/));
+    play(sample => '07', status => 401, expect => untouched('refused, no credentials'));
     play_legacy() if $legacy;
     return;
 }
@@ -218,13 +228,14 @@ sub play_legacy {
     my $fault = ($legacy->{read_only_answer} || '401') eq 'fault';
     my $old = sample('07e');
     $old->{response} = sample('07')->{response};
+    chapter('The AD RMS beside it opens old content, and protects nothing new');
     play(sample => '07e', account => 'EXCH01$', status => 200, role => 'exchange',
         operation => 'AcquireLicense', backend => $legacy->{name}, @host);
     my $publish = sample('06')->{request};
     $publish =~ s/(<ISSUEDPRINCIPALS>.*?<ID type="MS-GUID">\{)[^}]+/$1$guid/;
     play(sample => '06', body => $publish, account => 'EXCH01$', role => 'exchange',
         operation => 'AcquireIssuanceLicense', status => $fault ? 500 : 401, @host,
-        expect => untouched('refused: read-only', $fault ? qr/OnlinePublishingDisabled/ : undef));
+        expect => untouched('refused, read-only', $fault ? qr/OnlinePublishingDisabled/ : undef));
     return;
 }
 
@@ -261,10 +272,14 @@ die "the module is not built: run make\n" unless module_built();
 kdc(realm => $conf->{realm}, services => [map {"HTTP/$_"} @{ $conf->{hosts} }]);
 my $backends = start_backends();
 start_nginx($backends);
-print "KDC for $conf->{realm}, tenant and AD RMS, and nginx on ", addr(), ", all in ", dir(), "\n\n";
+my $running = join ', ', "a KDC for $conf->{realm}", $azure ? 'a tenant' : (), $legacy ? 'an AD RMS' : ();
+print "Running on ", addr(), ": $running, and nginx.\n",
+    "All files are in ", dir(), ".\n",
+    'Addresses are rewritten to ', sprintf($url, $conf->{host}), "/_wmcs.\n\n";
 printf "%-4s %-9s %-11s %-28s %-8s %3s %6s  %s\n", qw(- caller role operation backend HTTP bytes result);
 scenario();
-print "\n$steps calls, ", $unexpected || 'none', " unexpected, $certificates certificates verified unchanged\n";
+print "\n$steps calls, ", $unexpected ? "$unexpected NOT as expected" : 'all as expected',
+    "; $certificates certificates verified unchanged.\n";
 if ($unexpected && !$ENV{KEEP}) {
     my @lines = grep { !/\[(notice|info|debug)\]/ } split /\n/, slurp("$prefix/error.log");
     print map {"nginx: $_\n"} @lines > 20 ? @lines[-20 .. -1] : @lines;

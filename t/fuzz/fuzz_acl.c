@@ -1,13 +1,15 @@
 /*
  * Values of the configuration: lines of "role rule...", as rms_allow and
  * rms_acl_file have them.  The first line is the caller: flags, then its
- * account.  Words that are no rule are tried as names for rms_grant.
+ * account.  Words that are no rule are tried as names for rms_grant, as a
+ * licensor and as a base.
  */
 
 #include <stdlib.h>
 
 #include "rms_acl.h"
 #include "rms_principal.h"
+#include "rms_url.h"
 
 
 #define RULES_MAX  64
@@ -105,6 +107,95 @@ parsed(const rms_acl_rule_t *rule)
 }
 
 
+/* A name that can be granted can be revoked, and either is the last word. */
+
+static void
+grant(rms_grants_t *grants, rms_role_e role, const rms_str_t *name)
+{
+    rms_rc_e      rc;
+    uint32_t      mask;
+    rms_grants_t  one;
+
+    memset(&one, 0, sizeof(one));
+
+    rc = rms_policy_grant(&one, role, name);
+    expect(rc == RMS_OK || rc == RMS_DECLINED || rc == RMS_UNSUPPORTED);
+
+    mask = one.grant[role];
+    expect((rc == RMS_OK) == (mask != 0) && one.revoke[role] == 0);
+
+    expect(rms_policy_revoke(&one, role, name) == rc);
+    expect(one.grant[role] == 0 && one.revoke[role] == mask);
+
+    expect(rms_policy_grant(&one, role, name) == rc);
+    expect(one.grant[role] == mask && one.revoke[role] == 0);
+
+    (void) rms_policy_grant(grants, role, name);
+}
+
+
+/* What was read as a licensor reads the same again, and is in its one form. */
+
+static void
+licensor(const rms_str_t *text)
+{
+    size_t          i;
+    rms_str_t       again;
+    unsigned char   c;
+    rms_licensor_t  first, second;
+
+    if (rms_licensor_parse(text, &first) != RMS_OK) {
+        expect(first.len == 0);
+        return;
+    }
+
+    expect(first.len == 36);
+
+    for (i = 0; i < 36; i++) {
+        c = first.guid[i];
+        expect((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')
+               || (c == '-' && (i == 8 || i == 13 || i == 18 || i == 23)));
+    }
+
+    again.data = first.guid;
+    again.len = 36;
+
+    expect(rms_licensor_parse(&again, &second) == RMS_OK);
+    expect(memcmp(first.guid, second.guid, 36) == 0);
+}
+
+
+/* A base lies under itself, and what lies under it is put elsewhere. */
+
+static void
+base(const rms_str_t *text)
+{
+    static rms_str_t  edge = rms_string("https://edge.example/_wmcs");
+
+    size_t            n;
+    rms_url_t         url;
+    rms_str_t         bases[2];
+    rms_url_map_t     map;
+
+    bases[0] = *text;
+    bases[1] = *text;
+
+    map.bases = bases;
+    map.n_bases = 2;
+    map.target = edge;
+
+    n = rms_url_map(text, &map);
+
+    if (rms_url_parse(text, &url) != RMS_OK) {
+        expect(n == 0);
+        return;
+    }
+
+    expect(n == rms_url_under(text, text) && n <= text->len);
+    expect(n != 0 || url.tail + url.path.len < text->len);
+}
+
+
 static void
 add(list_t *list, rms_role_e role, const rms_str_t *text)
 {
@@ -122,7 +213,9 @@ add(list_t *list, rms_role_e role, const rms_str_t *text)
     expect(rms_acl_error_text(error)[0] != '\0');
 
     if (error != RMS_ACL_FINE) {
-        (void) rms_policy_grant(&list->grants, role, text);
+        grant(&list->grants, role, text);
+        licensor(text);
+        base(text);
         return;
     }
 

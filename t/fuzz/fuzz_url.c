@@ -1,6 +1,7 @@
 /*
  * Two lines: a URL and a base.  What is under a base stays under it when the
- * base's own text is put in place of the covered bytes.
+ * base's own text is put in place of the covered bytes; of several bases the
+ * longest match counts, in whatever order they stand.
  */
 
 #include <stdlib.h>
@@ -75,6 +76,36 @@ check_under(const rms_str_t *url, const rms_str_t *base)
 }
 
 
+static void
+check_map(const rms_str_t *url, const rms_str_t *base)
+{
+    static rms_str_t  fixed = rms_string("https://h/_wmcs");
+
+    size_t            n, own, other;
+    rms_str_t         bases[2], swapped[2];
+    rms_url_map_t     map;
+
+    bases[0] = swapped[1] = *base;
+    bases[1] = swapped[0] = fixed;
+
+    map.bases = bases;
+    map.n_bases = 2;
+    map.target = bases[1];
+
+    own = rms_url_under(url, base);
+    other = rms_url_under(url, &bases[1]);
+    n = rms_url_map(url, &map);
+
+    must(n == (own > other ? own : other));
+
+    map.bases = swapped;
+    must(rms_url_map(url, &map) == n);
+
+    map.n_bases = 0;
+    must(rms_url_map(url, &map) == 0);
+}
+
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
@@ -104,6 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_parts(&base);
     check_under(&url, &base);
     check_under(&base, &url);
+    check_map(&url, &base);
 
     return 0;
 }

@@ -230,6 +230,10 @@ sub start {
     $self->{pid} = spawn("nginx.$count", command($self->{prefix}, $self->{level}), env => environment());
     eval { wait_port(addr(), $self->{port}, $self->{pid}); 1 }
         or croak $@ . $self->error_log;
+
+    # the master listens before its workers run
+    my ($workers) = slurp("$self->{prefix}/nginx.conf") =~ /^\s*worker_processes\s+(\d+)/m;
+    wait_for(sub { $self->workers >= ($workers || 1) }, 'the workers run');
     return;
 }
 

@@ -1,0 +1,15 @@
+# make bench      CPU time per request beside plain nginx and its peers (BENCH_SECONDS=240)
+
+BENCH_SECONDS ?= 240
+PACKAGES_BENCH = $(PACKAGES_TEST) wrk haproxy apache2-bin \
+                 libapache2-mod-auth-gssapi libnginx-mod-http-lua
+
+.PHONY: bench
+
+$(BUILD)/bench/load: t/bench/load.c
+	@mkdir -p $(BUILD)/bench
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_CORE) -o $@ $< -lgssapi_krb5 -lcrypto
+
+bench: packages-BENCH module $(BUILD)/bench/load
+	@TEST_RMS_MODULE=$(abspath $(MODULE)) t/bench/bench.pl $(BUILD)/bench $(BENCH_SECONDS)
