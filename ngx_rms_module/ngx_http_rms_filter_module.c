@@ -254,7 +254,10 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     r->headers_out.www_authenticate = NULL;
 
     if (ngx_http_rms_map_locations(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
+        ngx_http_rms_hide_all(r);
+
+        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+                                    RMS_REASON_BACKEND_ANSWER);
     }
 
     if (ctx->verdict.rewrite != RMS_REWRITE_NONE && status < 300) {

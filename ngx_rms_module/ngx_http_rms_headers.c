@@ -31,6 +31,7 @@ static ngx_str_t  ngx_http_rms_dropped_headers[] = {
     ngx_string("Proxy-Authorization"),
     ngx_string("Range"),
     ngx_string("If-Range"),
+    ngx_string("Trailer"),
     ngx_string("X-HTTP-Method"),
     ngx_string("X-HTTP-Method-Override"),
     ngx_string("X-Method-Override"),

@@ -97,7 +97,8 @@ ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
 
     if (ngx_file_info(path->data, &fi) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_file_info_n " \"%V\" failed", path);
+                           "\"%V\" cannot be read; write the secret into it, "
+                           "with mode 0640 and the worker's group", path);
         return NGX_ERROR;
     }
 

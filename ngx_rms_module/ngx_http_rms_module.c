@@ -19,7 +19,7 @@ static void ngx_http_rms_exit_master(ngx_cycle_t *cycle);
 
 
 #define NGX_HTTP_RMS_ANY_CONF                                                 \
-    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
 
 static ngx_conf_enum_t  ngx_http_rms_deny_values[] = {

@@ -123,7 +123,7 @@ static const rms_place_step_t  rms_place_info_steps[] = {
 };
 
 
-#define rms_place_steps(s)  s, sizeof(s) / sizeof(s[0])
+#define rms_place_steps(s)  (s), sizeof(s) / sizeof((s)[0])
 
 static const rms_place_way_t  rms_place_ways[] = {
     { RMS_REWRITE_LOCATIONS,   NULL,  rms_place_steps(rms_place_user_steps) },

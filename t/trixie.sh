@@ -1,9 +1,9 @@
 #!/bin/bash
 # trixie.sh check
-# trixie.sh run ROOT JOBS
-# Runs `make test` on Debian 13 (trixie), in a chroot that debootstrap makes
-# below ROOT once.  The tree goes in as it stands: what git tracks, and new
-# files it does not ignore.
+# trixie.sh run ROOT COMMAND ...
+# Runs a command of the project, such as `make test`, on Debian 13 (trixie): in
+# a chroot that debootstrap makes at ROOT once.  The tree goes in as it stands:
+# what git tracks, and new files it does not ignore.
 #
 # Every mount is made in a mount namespace of its own, so none outlives the
 # script, however it ends, and none is seen from outside.  The tests run in
@@ -20,12 +20,19 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 
-if [ "$1" = check ]; then
+if [ "${1:-}" = check ]; then
     exit 0
 fi
 
+if [ $# -lt 3 ]; then
+    echo "usage: t/trixie.sh check | run ROOT COMMAND ..." >&2
+    exit 2
+fi
+
+part=$1
 root=$(realpath -m "$2")
-jobs=${3:-2}
+shift 2
+command=("$@")
 
 
 # The mirror this machine takes Debian from: the first source that offers a
@@ -88,9 +95,11 @@ bootstrap() {
 }
 
 
+# What was built there before stays: times are kept, so make sees what changed.
+
 copy_tree() {
-    rm -rf "$root/src"
-    mkdir "$root/src"
+    mkdir -p "$root/src"
+    find "$root/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
     git ls-files -z --cached --others --exclude-standard --deduplicate \
         | while IFS= read -r -d '' file; do
               if [ -e "$file" ]; then printf '%s\0' "$file"; fi
@@ -118,7 +127,7 @@ tests() {
     ip link set lo up
     inside sh -c 'nginx -v; gcc --version | head -n 1; openssl version
                   dpkg-query -W libxml2-dev libkrb5-dev libcmocka-dev'
-    inside make -C /src test JOBS="$jobs"
+    inside sh -c 'cd /src && exec "$@"' sh "${command[@]}"
 }
 
 
@@ -142,7 +151,7 @@ part() {
     local name=$1 status=0
     shift
     unshare --mount --pid --fork --kill-child "$@" \
-        "$0" "$name" "$root" "$jobs" &
+        "$0" "$name" "$root" "${command[@]}" &
     child=$!
     wait "$child" || status=$?
     child=
@@ -150,10 +159,10 @@ part() {
 }
 
 
-case $1 in
+case $part in
 
 bootstrap|packages|tests)
-    "$1"
+    "$part"
     ;;
 
 run)
@@ -169,7 +178,7 @@ run)
     ;;
 
 *)
-    echo "usage: t/trixie.sh check | run ROOT JOBS" >&2
+    echo "usage: t/trixie.sh check | run ROOT COMMAND ..." >&2
     exit 2
     ;;
 

@@ -17,6 +17,7 @@ our $LICENSOR = 'bbe8ec23-d6d0-4f3b-96fc-aff43326c557';        # of sample 07
 our @SAMPLES = qw(01 07 09 12);
 
 my %env = (MALLOC_TRIM_THRESHOLD_ => 134217728);
+our $load_env;
 my (%pid, %port, @pin, @rest);
 
 # pin() - processors for the contenders and for the rest; none on a machine
@@ -61,6 +62,8 @@ http {
     proxy_set_header Connection "";
     proxy_set_header Host $HOST;
     proxy_max_temp_file_size 0;
+    proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset
+                         X-Accel-Expires X-Accel-Limit-Rate;
 $http
 }
 X
@@ -86,8 +89,8 @@ sub upstream {
         . "; keepalive 32; keepalive_requests 100000000; }\n";
 }
 
-my $lua = join "\n", map {"load_module modules/${_}_http_module.so;"} 'ndk';
-$lua .= "\nload_module modules/ngx_http_lua_module.so;";
+my $modules = '/usr/lib/nginx/modules';
+my $lua = "load_module $modules/ndk_http_module.so;\nload_module $modules/ngx_http_lua_module.so;";
 
 # backend() - reads each request whole and answers with the sample of its path
 # from memory.

@@ -276,7 +276,7 @@ my $running = join ', ', "a KDC for $conf->{realm}", $azure ? 'a tenant' : (), $
 print "Running on ", addr(), ": $running, and nginx.\n",
     "All files are in ", dir(), ".\n",
     'Addresses are rewritten to ', sprintf($url, $conf->{host}), "/_wmcs.\n\n";
-printf "%-4s %-9s %-11s %-28s %-8s %3s %6s  %s\n", qw(- caller role operation backend HTTP bytes result);
+printf "%-4s %-9s %-11s %-28s %-8s %3s %6s  %s\n", '', qw(caller role operation backend HTTP bytes result);
 scenario();
 print "\n$steps calls, ", $unexpected ? "$unexpected NOT as expected" : 'all as expected',
     "; $certificates certificates verified unchanged.\n";

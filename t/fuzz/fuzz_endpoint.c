@@ -1,7 +1,8 @@
 /*
  * Request targets.  The first byte says whether the target is raw.  Whatever
  * is found must be found under its canonical path, in other case and with any
- * byte escaped; what a plain decode makes of a raw target must find the same.
+ * byte escaped (a replay escapes each, libFuzzer gets one, chosen by a sum of
+ * the target); what a plain decode makes of a raw target must find the same.
  */
 
 #include <stdlib.h>
@@ -13,6 +14,10 @@
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+
+static int  every = 1;      /* escape each byte in turn */
 
 
 static void
@@ -76,14 +81,53 @@ canonical(const rms_path_t *path)
 }
 
 
-/* The path in other case, escaped at each place, and decoded. */
+static void
+escaped(const rms_path_t *path, const unsigned char *p, size_t len, size_t i)
+{
+    static const unsigned char  digits[] = "0123456789abcdefABCDEF";
+
+    unsigned char  buf[TARGET_MAX + 2];
+
+    memcpy(buf, p, i);
+    buf[i] = '%';
+    buf[i + 1] = digits[p[i] >> 4];
+    buf[i + 2] = digits[(p[i] & 15) > 9 ? (p[i] & 15) + 6 : p[i] & 15];
+    memcpy(buf + i + 3, p + i + 1, len - i - 1);
+
+    same(path, buf, len + 2, 1);
+}
+
+
+static void
+escapes(const rms_path_t *path, const unsigned char *p, size_t len)
+{
+    size_t    i, n;
+    unsigned  sum;
+
+    for (sum = 0, n = 0, i = 0; i < len; n++, i += p[i] == '%' ? 3 : 1) {
+        sum = sum * 31 + p[i];
+    }
+
+    sum ^= sum >> 16;
+
+    for (i = 0; n; n--, i += p[i] == '%' ? 3 : 1) {
+        if (p[i] != '%' && (every || sum % n == 0)) {
+            escaped(path, p, len, i);
+
+            if (!every) {
+                return;
+            }
+        }
+    }
+}
+
+
+/* The path in other case, escaped, and decoded. */
 
 static void
 variations(const rms_path_t *path, const unsigned char *p, size_t len,
     int raw)
 {
-    static const unsigned char  digits[] = "0123456789abcdefABCDEF";
-
     size_t         i, n;
     unsigned char  buf[TARGET_MAX];
 
@@ -101,18 +145,7 @@ variations(const rms_path_t *path, const unsigned char *p, size_t len,
         return;
     }
 
-    for (i = 0; i < len; i += p[i] == '%' ? 3 : 1) {
-        if (p[i] == '%') {
-            continue;
-        }
-
-        memcpy(buf, p, i);
-        buf[i] = '%';
-        buf[i + 1] = digits[p[i] >> 4];
-        buf[i + 2] = digits[(p[i] & 15) > 9 ? (p[i] & 15) + 6 : p[i] & 15];
-        memcpy(buf + i + 3, p + i + 1, len - i - 1);
-        same(path, buf, len + 2, 1);
-    }
+    escapes(path, p, len);
 
     for (i = 0, n = 0; i < len; n++) {
         if (p[i] == '%') {
@@ -129,6 +162,18 @@ variations(const rms_path_t *path, const unsigned char *p, size_t len,
     }
 
     same(path, buf, n, 0);
+}
+
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void) argc;
+    (void) argv;
+
+    every = 0;
+
+    return 0;
 }
 
 

@@ -9,7 +9,7 @@ PACKAGES_SRC    = $(PACKAGES_TEST)
 test-trixie:
 	@t/trixie.sh check
 	@t/packages.sh $(PACKAGES_TRIXIE)
-	@t/trixie.sh run "$(BUILD)/trixie" $(JOBS)
+	@t/trixie.sh run "$(BUILD)/trixie" make test JOBS=$(JOBS)
 
 test-src: packages-SRC
 	@t/test-src.sh "$(BUILD)" "$(NGINX_SRC)" $(JOBS)

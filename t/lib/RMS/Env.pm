@@ -26,6 +26,10 @@ our @EXPORT = qw(addr dir root slurp spew free_port spawn stop_process alive
 our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 our $DEADLINE = $ENV{TEST_RMS_DEADLINE} || 20;
 
+# how long nginx may take to finish its requests before it is told to end: only
+# a worker that leaves gracefully is looked at for leaks (t/asan/leak)
+our $GRACE = $ENV{TEST_RMS_GRACE} || 0;
+
 my $owner = $$;
 my ($dir, $addr, $next_port, %taken, %process, $kept_silently);
 
@@ -145,6 +149,10 @@ sub alive {
 sub stop_process {
     my ($pid, $signal, $seconds) = @_;
     return 1 unless alive($pid);
+    if ($GRACE && !$signal && $process{$pid} =~ /^nginx/) {
+        kill 'QUIT', $pid;
+        return 1 if eval { wait_for(sub { !alive($pid) }, "end of $pid", $GRACE) };
+    }
     kill $signal || 'TERM', $pid;
     return 1 if eval { wait_for(sub { !alive($pid) }, "end of $pid", $seconds || 10) };
     kill 'KILL', -$pid, $pid;

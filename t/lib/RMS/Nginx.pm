@@ -34,6 +34,16 @@ sub nginx_bin {
     return $bin || croak 'nginx not found';
 }
 
+# http2_directive() - whether nginx wants "http2 on" (1.25.1) instead of a
+# parameter of listen, about which it warns since.
+my $http2_directive;
+sub http2_directive {
+    return $http2_directive if defined $http2_directive;
+    my ($status, $said) = run([nginx_bin(), '-v']);
+    my @v = $said =~ m{nginx/(\d+)\.(\d+)\.(\d+)} or croak "nginx -v: $said";
+    return $http2_directive = ($v[0] * 1000 + $v[1]) * 1000 + $v[2] >= 1_025_001 ? 1 : 0;
+}
+
 sub module {
     my $so = $ENV{TEST_RMS_MODULE} || root() . '/build/ngx_http_rms_module.so';
     return abs_path($so) || $so;
@@ -155,7 +165,8 @@ sub server_part {
     my ($module, $p, $backends) = @_;
     my $ssl = $p->{ssl} ? cert($HOST, 'rms.rms.test') : undef;
     my $text = lines('listen ' . addr() . ":$p->{port}" . ($ssl ? ' ssl' : '')
-        . ($p->{http2} ? ' http2' : ''), "server_name $HOST rms.rms.test");
+        . ($p->{http2} && !http2_directive() ? ' http2' : ''), "server_name $HOST rms.rms.test");
+    $text .= lines('http2 on') if $p->{http2} && http2_directive();
     $text .= lines("ssl_certificate $ssl->{cert}", "ssl_certificate_key $ssl->{key}") if $ssl;
     if ($module) {
         $text .= lines('rms_keytab ' . ($p->{keytab} || kdc()->keytab));

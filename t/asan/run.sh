@@ -1,0 +1,63 @@
+#!/bin/sh
+# run.sh BUILD UNIT...
+# The whole suite on what "make test-asan" has built in BUILD.  Fails when a test
+# fails, when a sanitizer wrote a report, or when no worker was looked at for
+# leaks.
+#
+# Reports go to files, since nginx puts its error log over stderr.  Their folder
+# is in TMPDIR, where workers that run as nobody can write; it is copied to
+# BUILD/reports.
+
+set -u
+
+build=$1
+shift
+root=$PWD
+jobs=${JOBS:-2}
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+trap 'exit 130' INT TERM HUP
+chmod 1777 "$out"
+: >"$out/.leaks"
+chmod 666 "$out/.leaks"
+
+export BUILD="$build" CMOCKA_MESSAGE_OUTPUT=TAP
+export TEST_RMS_STATIC=1 TEST_NGINX_BINARY="$root/$build/nginx"
+export TEST_RMS_DEADLINE="${TEST_RMS_DEADLINE:-60}" TEST_RMS_GRACE=3
+export LEAK_CHECK_LOG="$out/.leaks"
+
+export UBSAN_OPTIONS="print_stacktrace=1:log_path=$out/ubsan"
+export LSAN_OPTIONS="suppressions=$root/t/asan/lsan.supp:print_suppressions=0"
+asan="detect_leaks=1:log_path=$out/asan"
+
+failed=0
+
+# units and corpora: nothing may be left at exit
+ASAN_OPTIONS="$asan" prove -j"$jobs" "$@" t/fuzz_corpus.t || failed=1
+
+# nginx: t/asan/leak says when to look
+set -- $(ls t/*.t t/lib/selftest.t | grep -v '^t/fuzz_corpus.t$')
+ASAN_OPTIONS="$asan:leak_check_at_exit=0" prove -j"$jobs" ${TESTS:-"$@"} \
+    || failed=1
+
+rm -rf "$build/reports"
+cp -r "$out" "$build/reports"
+reports=$(find "$out" -type f -not -name '.*' | wc -l)
+workers=$(wc -c <"$out/.leaks")
+
+if [ "$reports" -ne 0 ]; then
+    grep -hE 'SUMMARY:|runtime error:' "$out"/* | sort | uniq -c >&2
+    echo "sanitizers: $reports reports, see $build/reports" >&2
+    failed=1
+fi
+
+if [ "$workers" -eq 0 ]; then
+    echo "sanitizers: no worker left gracefully, so no leak was looked for" >&2
+    failed=1
+fi
+
+[ "$failed" -eq 0 ] && verdict=PASS || verdict=FAIL
+echo "sanitizers: $reports reports, $workers workers looked at for leaks: $verdict"
+
+exit "$failed"

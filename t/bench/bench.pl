@@ -1,0 +1,253 @@
+#!/usr/bin/perl
+# bench.pl DIRECTORY [SECONDS] - see "make bench" and docs/performance.md.
+#
+# Every contender gets a slice of load in turn, for each message, five rounds
+# over.  Headline: processor seconds of the contender's own processes for 10,000
+# requests, from /proc.  Then the same message at a fixed rate, for latency.
+# Ratios are taken within a round and the median of them is shown.
+#
+# BENCH_ONLY=PATTERN  only these workloads      BENCH_ROUNDS=n
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use FindBin;
+use lib "$FindBin::Bin/../lib", $FindBin::Bin;
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX qw(strftime);
+use RMS::Test (plain => 1);
+use Time::HiRes qw(time);
+
+use Peers;
+
+$| = 1;
+
+my ($directory, $seconds) = @ARGV;
+die "usage: bench.pl DIRECTORY [SECONDS]\n" unless defined $directory;
+$directory = abs_path($directory);
+$seconds ||= 240;
+
+my $connections = 8;
+my %title = (plain => 'nginx proxy_pass', again => 'the same again', module => 'module',
+    routing => 'module, two backends', negotiate => 'module, rms_auth negotiate',
+    sub_filter => 'nginx sub_filter', lua => 'nginx + lua', haproxy => 'HAProxy',
+    apache => 'Apache mod_proxy', substitute => 'Apache mod_substitute',
+    gssapi => 'Apache mod_auth_gssapi');
+
+# relayed: whether the answer must be the rewritten one
+my @workloads = (
+    { name => 'relay', sample => '07', rate => 1000, title => 'Relay with inspection',
+      peers => [qw(plain again module routing haproxy lua apache)] },
+    { name => 'small', sample => '09', rate => 1000, title => 'Small POST',
+      peers => [qw(plain again module haproxy lua apache)] },
+    { name => 'rewrite 1 KB', sample => '01', rate => 1000, title => 'Rewriting, small answer',
+      peers => [qw(plain module sub_filter lua substitute)] },
+    { name => 'rewrite 13 KB', sample => '12', rate => 1000, title => 'Rewriting, larger answer',
+      peers => [qw(plain module sub_filter lua substitute)] },
+    { name => 'kerberos', sample => '09', rate => 300, title => 'Kerberos with every request',
+      kerberos => 1, peers => [qw(plain again negotiate gssapi)] },
+);
+
+# processes($pid) - it and all below it.
+sub processes {
+    my ($pid) = @_;
+    return $pid, map { processes($_) } split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+# cpu($name) - processor seconds so far, of all threads of all its processes:
+# the nanoseconds of schedstat, utime + stime where the kernel has none.
+sub cpu {
+    my ($name) = @_;
+    my $sum = 0;
+    for my $pid (processes(Peers::pid($name))) {
+        my @threads = glob "/proc/$pid/task/*/schedstat";
+        if (@threads) {
+            $sum += (split ' ', slurp($_))[0] / 1e9 for @threads;
+        } else {
+            my @stat = split ' ', slurp("/proc/$pid/stat") =~ s/^.*\)//sr;
+            $sum += ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+        }
+    }
+    return $sum;
+}
+
+# accepts() - connections the backend has taken so far, over one that is kept.
+my $status;
+
+sub accepts {
+    $status ||= client(addr(), Peers::port('accepts'));
+    $status->request(path => '/', host => 'status');
+    my ($n) = $status->response->body =~ /requests\s+(\d+)/ or die "no stub_status\n";
+    return $n;
+}
+
+# message($w) - the file with the request of a workload.
+sub message {
+    my ($w) = @_;
+    my $s = sample($w->{sample});
+    return $w->{file} ||= spew(dir() . "/request.$w->{sample}", build_request(method => 'POST',
+        path => $s->{path}, host => $Peers::HOST, headers => $s->{headers}, body => $s->{request}));
+}
+
+# tool(@command) - runs it beside the contenders; the JSON of its last line.
+sub tool {
+    my (@command) = @_;
+    my ($exit, $text) = run([Peers::rest(), @command], env => $Peers::load_env);
+    my ($json) = $text =~ /^(\{.*\})\s*\z/m;
+    die "@command: $text\n" if $exit || !$json;
+    my $r = JSON::PP::decode_json($json);
+    die "@command: $r->{errors} of $r->{requests} requests failed\n$text\n" if $r->{errors};
+    return $r;
+}
+
+sub load {
+    my ($w, $peer, $n, @more) = @_;
+    push @more, '-s', "HTTP\@$Peers::HOST" if $w->{kerberos};
+    return tool("$directory/load", '-c', $connections, '-n', int $n, @more, addr(), Peers::port($peer), message($w));
+}
+
+# full($w, $peer, $s) - as much as goes for $s seconds: what it cost.
+sub full {
+    my ($w, $peer, $s) = @_;
+    my ($cpu, $accepts) = (cpu($peer), accepts());
+    my $r = $w->{kerberos} ? load($w, $peer, 2500 * $s)
+        : tool(qw(wrk -t1), "-c$connections", "-d${s}s", '-s', "$FindBin::Bin/post.lua",
+            'http://' . addr() . ':' . Peers::port($peer), '--', message($w));
+    return { cpu => (cpu($peer) - $cpu) * 1e4 / $r->{requests}, requests => $r->{requests},
+        throughput => $r->{requests} / $r->{seconds}, connections => accepts() - $accepts };
+}
+
+# paced($w, $peer, $s) - the fixed rate for $s seconds: p50 and p99 in ms.
+sub paced {
+    my ($w, $peer, $s) = @_;
+    my $r = load($w, $peer, $w->{rate} * $s, '-r', $w->{rate});
+    return { p50 => $r->{p50}, p99 => $r->{p99} };
+}
+
+# accept_alone($n) - seconds for 10,000 bare gss_accept_sec_context.
+sub accept_alone {
+    my ($n) = @_;
+    my $r = tool("$directory/load", '-a', '-n', int $n, '-s', "HTTP\@$Peers::HOST");
+    return $r->{cpu} * 1e4 / $r->{tokens};
+}
+
+# check($w, $peer) - one answer: 'as sent', 'rewritten', or what is wrong.
+sub check {
+    my ($w, $peer) = @_;
+    my $s = sample($w->{sample});
+    my @auth = $w->{kerberos} ? ['Authorization', negotiate('EXCH01$')] : ();
+    my $c = client(addr(), Peers::port($peer));
+    $c->request(method => 'POST', path => $s->{path}, host => $Peers::HOST, body => $s->{request},
+        headers => [@{ $s->{headers} }, @auth]);
+    my $r = $c->response;
+    die "$peer: $w->{name}: status ", $r->status, "\n" if $r->status != 200;
+    return 'as sent' if $r->body eq $s->{response};
+    return 'rewritten' if $r->body eq $s->{relayed};
+    return check_relayed($s->{response}, $r->body) ? 'incomplete' : 'signed parts changed';
+}
+
+sub median {
+    my @v = sort { $a <=> $b } @_;
+    return @v % 2 ? $v[$#v / 2] : ($v[@v / 2 - 1] + $v[@v / 2]) / 2;
+}
+
+sub column { my ($key, @rows) = @_; return map { $_->{$key} } @rows }
+
+# summary($w) - the figures of each contender over the rounds.
+sub summary {
+    my ($w) = @_;
+    my @plain = column(cpu => @{ $w->{slices}{plain} });
+    return map {
+        my @s = @{ $w->{slices}{$_} };
+        my @cpu = column(cpu => @s);
+        my @ratio = map { $cpu[$_] / $plain[$_] } 0 .. $#cpu;
+        my ($low, $high) = (sort { $a <=> $b } @ratio)[0, -1];
+        my $connections = 0;
+        $connections += $_ for column(connections => @s);
+        +{ contender => $_, title => $title{$_}, cpu => median(@cpu), ratio => median(@ratio),
+           ratio_low => $low, ratio_high => $high, answer => $w->{answer}{$_},
+           (map { $_ => median(column($_ => @s)) } qw(throughput p50 p99 requests)),
+           backend_connections => $connections, slices => \@s };
+    } @{ $w->{peers} };
+}
+
+sub table {
+    my ($w, @rows) = @_;
+    my $s = sample($w->{sample});
+    my $text = sprintf "### %s\n\n%s, %d bytes in, %d bytes out; latency at %d requests/s.\n\n", $w->{title},
+        $s->{operation}, length $s->{request}, length $s->{response}, $w->{rate};
+    $text .= "| contender | CPU s / 10,000 | ratio (lowest – highest round) | requests/s | p50 ms | p99 ms | new backend connections | answer |\n"
+        . "|---|---:|---:|---:|---:|---:|---:|---|\n";
+    $text .= sprintf "| %s | %.3f | %.2f (%.2f – %.2f) | %.0f | %.2f | %.2f | %d | %s |\n",
+        @$_{qw(title cpu ratio ratio_low ratio_high throughput p50 p99 backend_connections answer)} for @rows;
+    if ($w->{floor}) {
+        my $floor = median(@{ $w->{floor} });
+        $text .= sprintf "\nBare `gss_accept_sec_context` in a loop: %.3f s; with plain nginx %.3f s.\n",
+            $floor, $floor + $rows[0]{cpu};
+    }
+    return "$text\n";
+}
+
+# machine() - what it ran on.
+sub machine {
+    my ($cpu) = slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)$/m;
+    my $cpus = () = slurp('/proc/cpuinfo') =~ /^processor\s*:/mg;
+    my (undef, $uname) = run([qw(uname -sr)]);
+    my (undef, $packages) = run([qw(dpkg-query -W -f), '${Package} ${Version}\n',
+        qw(nginx haproxy apache2-bin libapache2-mod-auth-gssapi libnginx-mod-http-lua libkrb5-3 libxml2 libc6 wrk)]);
+    chomp $uname;
+    return { cpu => $cpu || 'unknown', cpus => $cpus, kernel => $uname, date => strftime('%Y-%m-%d %H:%M', localtime),
+        load => (split ' ', slurp('/proc/loadavg'))[0], packages => [split /\n/, $packages] };
+}
+
+@workloads = grep { $_->{name} =~ /$ENV{BENCH_ONLY}/ } @workloads if defined $ENV{BENCH_ONLY};
+my $machine = machine();
+$machine->{pinned} = Peers::pin();
+Peers::start();
+$Peers::load_env = { %{ kdc()->env('EXCH01$') }, KRB5_KTNAME => kdc()->keytab, KRB5RCACHENAME => 'none:' };
+
+for my $w (@workloads) {
+    for my $peer (@{ $w->{peers} }) {
+        $w->{answer}{$peer} = check($w, $peer);
+        load($w, $peer, 300);
+    }
+}
+
+# a slice: whole seconds of wrk, the rest at the fixed rate
+my $slices = 0;
+$slices += @{ $_->{peers} } for @workloads;
+my $rounds = $ENV{BENCH_ROUNDS} || ($seconds >= $slices * 7 ? 5 : int($seconds / $slices / 1.4) || 1);
+my $each = $seconds / $slices / $rounds;
+my $long = int($each * 0.55) || 1;
+my $short = $each - $long - 0.25 > 0.3 ? $each - $long - 0.25 : 0.3;
+my $began = time;
+
+for my $round (1 .. $rounds) {
+    for my $w (@workloads) {
+        for my $peer (@{ $w->{peers} }) {
+            push @{ $w->{slices}{$peer} }, { %{ full($w, $peer, $long) }, %{ paced($w, $peer, $short) } };
+        }
+        push @{ $w->{floor} }, accept_alone(2500 * $long) if $w->{kerberos};
+    }
+    printf "round %d of %d, %.0f s\n", $round, $rounds, time - $began;
+}
+
+$machine->{load_after} = (split ' ', slurp('/proc/loadavg'))[0];
+my $text = "$machine->{date}, $machine->{cpu}, $machine->{cpus} processors, $machine->{kernel}; "
+    . "$machine->{pinned}; load average $machine->{load} before, $machine->{load_after} after; "
+    . sprintf("%d rounds, slices of %d s full speed and %.1f s at the fixed rate, %d connections.\n\n",
+        $rounds, $long, $short, $connections)
+    . join(', ', @{ $machine->{packages} }) . "\n\n";
+my @result;
+for my $w (@workloads) {
+    my @rows = summary($w);
+    $text .= table($w, @rows);
+    push @result, { workload => $w->{name}, sample => $w->{sample}, rate => $w->{rate}, rows => \@rows,
+        $w->{floor} ? (accept => $w->{floor}) : () };
+}
+spew("$directory/bench.md", $text);
+spew("$directory/bench.json", JSON::PP->new->canonical->pretty->encode(
+    { machine => $machine, rounds => $rounds, seconds => $seconds, workloads => \@result }));
+print "\n$text", "written to $directory/bench.md and bench.json\n";
