@@ -540,8 +540,10 @@ ngx_http_rms_check_handover(ngx_http_rms_check_t *check,
         return NGX_ERROR;
     }
 
+    /* since 1.23 every location has an ssl, "https" ones alone a context */
+
 #if (NGX_HTTP_SSL)
-    if (u->ssl != NULL) {
+    if (u->ssl != NULL && u->ssl->ctx != NULL) {
         backend->tls = u->ssl_verify ? 1 : 2;
     }
 #endif

@@ -105,7 +105,7 @@ passes('SOAP 1.2 with an unquoted action', post_sample('07c',
 
 # Host and secrets
 passes('a client that claims other headers', post_sample('07', host => 'rmsconnector.rms.test:8443',
-    add => [['Proxy-Authorization', 'Basic eA=='], ['Range', 'bytes=0-1'], ['If-Range', '"x"'],
+    add => [['Proxy-Authorization', 'Basic eA=='], ['Range', 'bytes=0-1'], ['If-Range', '"x"'], ['Trailer', 'x'],
         ['Accept-Encoding', 'gzip'], ['X-Forwarded-Host', 'evil.example']]), sample('07'));
 my ($j) = (journal())[-1];
 is($j->{headers}{host}, 'rms01.corp.harbourline.example', 'the backend is asked by its own name');

@@ -151,15 +151,18 @@ X
     return;
 }
 
+# module($file, $mark) - one nginx for the three ways it is used; the mark ends
+# the names of the contenders.
 sub module {
-    my ($one, $two, $krb) = (at('module'), at('routing'), at('negotiate'));
-    my $module = RMS::Nginx::module();
+    my ($module, $mark) = @_;
+    my @names = map {"$_$mark"} qw(module routing negotiate);
+    my ($one, $two, $krb) = map { at($_) } @names;
     my $keytab = kdc()->keytab;
     my $hand_over = join "\n", map {
         "location \@$_ { proxy_pass http://$_; proxy_set_header Connection \"\"; "
             . "proxy_set_header Host \$rms_upstream_host; }"
     } qw(azure legacy);
-    start_nginx('module', 'module',
+    start_nginx($names[0], $names[0],
         "load_module $module;\nthread_pool rms_krb5 threads=2 max_queue=512;",
         upstream('azure') . upstream('legacy') . <<"X");
     rms_thread_pool krb5=rms_krb5;
@@ -188,6 +191,7 @@ sub module {
         $hand_over
     }
 X
+    $pid{$_} = $pid{ $names[0] } for @names;
     return;
 }
 
@@ -329,8 +333,8 @@ sub start {
     kdc();
     backend();
     plain($_) for qw(plain again);
-    module();
-    $pid{$_} = $pid{module} for qw(routing negotiate);
+    module(RMS::Nginx::module(), '');
+    module($ENV{BENCH_OTHER}, '2') if $ENV{BENCH_OTHER};
     sub_filter();
     lua();
     haproxy();

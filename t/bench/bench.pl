@@ -7,6 +7,7 @@
 # Ratios are taken within a round and the median of them is shown.
 #
 # BENCH_ONLY=PATTERN  only these workloads      BENCH_ROUNDS=n
+# BENCH_OTHER=FILE    another build of the module beside it
 
 use strict;
 use warnings;
@@ -35,8 +36,8 @@ my %title = (plain => 'nginx proxy_pass', again => 'the same again', module => '
     sub_filter => 'nginx sub_filter', lua => 'nginx + lua', haproxy => 'HAProxy',
     apache => 'Apache mod_proxy', substitute => 'Apache mod_substitute',
     gssapi => 'Apache mod_auth_gssapi');
+$title{"${_}2"} = "$title{$_}, other build" for qw(module routing negotiate);
 
-# relayed: whether the answer must be the rewritten one
 my @workloads = (
     { name => 'relay', sample => '07', rate => 1000, title => 'Relay with inspection',
       peers => [qw(plain again module routing haproxy lua apache)] },
@@ -203,6 +204,10 @@ sub machine {
 }
 
 @workloads = grep { $_->{name} =~ /$ENV{BENCH_ONLY}/ } @workloads if defined $ENV{BENCH_ONLY};
+if ($ENV{BENCH_OTHER}) {
+    $ENV{BENCH_OTHER} = abs_path($ENV{BENCH_OTHER});
+    @{ $_->{peers} } = map { /^(module|routing|negotiate)$/ ? ($_, "${_}2") : $_ } @{ $_->{peers} } for @workloads;
+}
 my $machine = machine();
 $machine->{pinned} = Peers::pin();
 Peers::start();

@@ -41,8 +41,11 @@ chmod 0777, $reports;
 
 # a worker writes its report as another user
 umask 0;
-$ENV{ASAN_OPTIONS}  = join ':', "log_path=$reports/asan", 'detect_leaks=0:handle_abort=1', $ENV{ASAN_OPTIONS} // ();
+$ENV{ASAN_OPTIONS}  = join ':', "log_path=$reports/asan", 'detect_leaks=1:leak_check_at_exit=0:handle_abort=1', $ENV{ASAN_OPTIONS} // ();
 $ENV{UBSAN_OPTIONS} = join ':', "log_path=$reports/ubsan", 'print_stacktrace=1', $ENV{UBSAN_OPTIONS} // ();
+$ENV{LSAN_OPTIONS}  = "print_suppressions=0:suppressions=$FindBin::Bin/../asan/lsan.supp";
+$ENV{LEAK_CHECK_LOG} = spew(dir() . '/leaks', '');      # t/asan/leak: a byte for each worker
+chmod 0666, $ENV{LEAK_CHECK_LOG};
 
 # what a request changed by us may well be at the backend: the relay reads no
 # further than the first element of the Body unless it is told to be strict
@@ -257,8 +260,8 @@ sub look_at_end {
 
 my %reason;
 $reason{ $_->{rms_reason} || 'none' }++ for $n->access_log;
-printf "seed %d, connections %d..%d in %d s: %d sent (%d HTTP/2), %d answers (%s), %d rounds\n", $seed, $first, $number - 1,
-    time - $start, @count{qw(connections h2 answers)}, join(' ', map {"$_:$seen{$_}"} sort keys %seen), $count{rounds};
+printf "seed %d, connections %d..%d in %d s: %d sent (%d HTTP/2), %d answers (%s), %d rounds, %d workers looked at for leaks\n", $seed, $first, $number - 1,
+    time - $start, @count{qw(connections h2 answers)}, join(' ', map {"$_:$seen{$_}"} sort keys %seen), $count{rounds}, -s $ENV{LEAK_CHECK_LOG};
 print 'reasons: ', join(' ', map {"$_:$reason{$_}"} sort { $reason{$b} <=> $reason{$a} } keys %reason), "\n";
 print "findings: ", scalar(@findings), "\n", map {"  $_\n"} @findings;
 exit(@findings ? 1 : 0);

@@ -34,7 +34,7 @@ $(BUILD)/fuzz/clang/fuzz_%: t/fuzz/fuzz_%.c $(FUZZ_OBJS)
 	@echo "  CLANG $<"
 	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJS) $(LIBS_CORE)
 
-# TEST_NGINX_BINARY, or what make test-asan built
+# TEST_NGINX_BINARY, or the nginx of make test-asan
 
-fuzz-http: packages-FUZZ_HTTP
+fuzz-http: packages-FUZZ_HTTP $(if $(TEST_NGINX_BINARY),,packages-ASAN $(BUILD)/asan/nginx)
 	@BUILD="$(BUILD)" t/fuzz/http.pl $(MINUTES) $(SEED)
