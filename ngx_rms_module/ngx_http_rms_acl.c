@@ -152,7 +152,8 @@ ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
 {
     const rms_acl_rule_t  *other;
 
-    other = rms_acl_conflict(list->rules.elts, list->rules.nelts, rule);
+    other = rms_acl_conflict(list->rules.elts, list->rules.nelts, rule,
+                             ngx_http_rms_match);
 
     if (other == NULL) {
         return NGX_CONF_OK;
@@ -183,6 +184,16 @@ ngx_http_rms_allow_pattern(ngx_conf_t *cf, rms_acl_rule_t *rule)
 
     u_char               *p, errstr[NGX_MAX_CONF_ERRSTR];
     ngx_regex_compile_t   rc;
+
+    if (ngx_strnstr(rule->value.data, "(*", rule->value.len)) {
+
+        /* (*ACCEPT) would end a match before the anchor */
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"account=~%V\" holds a verb, \"(*\"; write a "
+                           "pattern without", &rule->value);
+        return NGX_ERROR;
+    }
 
     ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
 
@@ -327,34 +338,45 @@ ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Identity comes from the context alone: never from a header or variable. */
+/* Identity comes from a login alone: never from a header or variable. */
+
+rms_acl_answer_t
+ngx_http_rms_role(ngx_http_rms_loc_conf_t *rlcf, const rms_str_t *account,
+    ngx_uint_t foreign)
+{
+    rms_caller_t          caller;
+    ngx_http_rms_list_t  *list;
+
+    ngx_memzero(&caller, sizeof(rms_caller_t));
+
+    if (account) {
+        caller.authenticated = 1;
+        caller.account = *account;
+        caller.foreign = foreign ? 1 : 0;
+    }
+
+    list = rlcf->list;
+
+    return rms_acl_find(list ? list->rules.elts : NULL,
+                        list ? list->rules.nelts : 0,
+                        &caller, ngx_http_rms_match);
+}
+
 
 void
 ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    rms_caller_t          caller;
-    ngx_http_rms_list_t  *list;
+    ngx_uint_t  identified;
 
     if (ctx->authorised) {
         return;
     }
 
+    identified = (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED);
+
     ctx->authorised = 1;
-
-    ngx_memzero(&caller, sizeof(rms_caller_t));
-
-    caller.authenticated = (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED);
-    caller.foreign = ctx->foreign ? 1 : 0;
-
-    if (caller.authenticated) {
-        caller.account = ctx->account;
-    }
-
-    list = ctx->conf->list;
-
-    ctx->acl = rms_acl_find(list ? list->rules.elts : NULL,
-                            list ? list->rules.nelts : 0,
-                            &caller, ngx_http_rms_match);
+    ctx->acl = ngx_http_rms_role(ctx->conf, identified ? &ctx->account : NULL,
+                                 ctx->foreign);
 
     ngx_http_rms_log_caller(r, ctx);
 }

@@ -50,7 +50,14 @@ ngx_http_rms_preaccess_handler(ngx_http_request_t *r)
                       clcf->name.len) == 0)
     {
         ctx->entered = 1;
-        return NGX_DECLINED;
+
+        /* a rewrite of the location would undo the table: law 1 */
+
+        if (r->uri.data == ctx->uri.data && r->uri.len == ctx->uri.len
+            && r->args.len == 0)
+        {
+            return NGX_DECLINED;
+        }
     }
 
     ngx_http_rms_count_reason(r, RMS_REASON_NO_VERDICT);
@@ -59,7 +66,8 @@ ngx_http_rms_preaccess_handler(ngx_http_request_t *r)
 
     ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 0,
                        "denied: reason=no_verdict uri=\"%V\"; a location of "
-                       "\"pass\" is entered through \"rms_pass\" alone", &uri);
+                       "\"pass\" is entered through \"rms_pass\" alone, and "
+                       "rewrites nothing", &uri);
 
     return NGX_HTTP_FORBIDDEN;
 }
@@ -77,7 +85,16 @@ ngx_http_rms_elsewhere(ngx_http_request_t *r)
 
     ctx = ngx_http_rms_ctx_get(r->main);
 
-    if (ctx == NULL || !ctx->handed_over || !ctx->verdict.attach_identity) {
+    if (ctx == NULL || !ctx->handed_over) {
+        return NGX_DECLINED;
+    }
+
+    if (r == r->main && !ctx->entered) {
+        ngx_http_rms_count_reason(r, RMS_REASON_NO_VERDICT);
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    if (!ctx->verdict.attach_identity) {
         return NGX_DECLINED;
     }
 

@@ -227,12 +227,15 @@ static void
 ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     rms_gss_login_t *login)
 {
-    rms_replay_e  replay;
+    rms_replay_e      replay;
+    rms_acl_answer_t  acl;
 
     replay = RMS_REPLAY_NEW;
 
     if (ctx->conf->replay == NGX_HTTP_RMS_REPLAY_LOCAL) {
-        replay = ngx_http_rms_replay_check(r, login->hash);
+        acl = ngx_http_rms_role(ctx->conf, &login->account, login->foreign);
+        replay = ngx_http_rms_replay_check(r, login->hash,
+                                           acl.role != RMS_ROLE_NONE);
     }
 
     if (replay == RMS_REPLAY_FULL) {

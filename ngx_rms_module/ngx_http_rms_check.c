@@ -595,9 +595,12 @@ ngx_http_rms_unsafe(ngx_http_upstream_conf_t *u)
     }
 
     if (!(u->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT)
-        || !(u->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_BUFFERING))
+        || !(u->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_BUFFERING)
+        || !(u->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_CHARSET)
+        || !(u->ignore_headers & NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE))
     {
-        return "proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering;";
+        return "proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering "
+               "X-Accel-Charset X-Accel-Limit-Rate;";
     }
 
     if (u->next_upstream & NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT) {

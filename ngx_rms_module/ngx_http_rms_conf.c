@@ -231,8 +231,8 @@ ngx_http_rms_merge_nameless(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *prev,
 
 /*
  * Bodies never touch a disk, so the buffer must hold the largest one an
- * endpoint takes, and a chunked one is stored with its framing: twice.  The
- * limit of each endpoint is enforced by our own request body filter.
+ * endpoint takes, and a chunked one is stored with its framing.  The limit of
+ * each endpoint is enforced by our own request body filter.
  */
 
 static void
@@ -248,8 +248,11 @@ ngx_http_rms_raise_body_limits(ngx_conf_t *cf)
         clcf->client_max_body_size = RMS_BODY_MAX_LARGE;
     }
 
-    if (clcf->client_body_buffer_size < 2 * RMS_BODY_MAX_LARGE) {
-        clcf->client_body_buffer_size = 2 * RMS_BODY_MAX_LARGE;
+    if (clcf->client_body_buffer_size
+        < ngx_http_rms_framed(RMS_BODY_MAX_LARGE))
+    {
+        clcf->client_body_buffer_size =
+                                   ngx_http_rms_framed(RMS_BODY_MAX_LARGE);
     }
 }
 

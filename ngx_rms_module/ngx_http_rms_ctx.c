@@ -11,12 +11,15 @@
 #include <openssl/rand.h>
 
 
+static void ngx_http_rms_ctx_redirected(ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_loc_conf_t *rlcf);
 static void ngx_http_rms_ctx_cleanup(void *data);
 static void *ngx_http_rms_pool_alloc(void *data, size_t size);
 
 
 /* of this worker: bytes of request bodies in memory */
 static size_t  ngx_http_rms_body_used;
+static size_t  ngx_http_rms_anonymous_used;
 
 
 ngx_http_rms_ctx_t *
@@ -62,11 +65,7 @@ ngx_http_rms_ctx_create(ngx_http_request_t *r)
 
         if (ctx->conf != rlcf && !ctx->handed_over) {
 
-            /* redirected: the identity stays, all else is asked again */
-
-            ctx->conf = rlcf;
-            ctx->classified = 0;
-            ctx->authorised = 0;
+            ngx_http_rms_ctx_redirected(ctx, rlcf);
         }
 
         return ctx;
@@ -94,32 +93,85 @@ ngx_http_rms_ctx_create(ngx_http_request_t *r)
 }
 
 
+/*
+ * The identity stays where the new location would have asked the same keytab;
+ * all else is asked again.
+ */
+
+static void
+ngx_http_rms_ctx_redirected(ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_loc_conf_t *rlcf)
+{
+    if (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED
+        && (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF
+            || rlcf->acceptor != ctx->conf->acceptor))
+    {
+        ctx->auth_state = NGX_HTTP_RMS_ANONYMOUS;
+        ctx->foreign = 0;
+
+        ngx_str_null(&ctx->account);
+        ngx_str_null(&ctx->service);
+        ngx_str_null(&ctx->auth_token);
+    }
+
+    ctx->conf = rlcf;
+    ctx->classified = 0;
+    ctx->authorised = 0;
+}
+
+
 static void
 ngx_http_rms_ctx_cleanup(void *data)
 {
     ngx_http_rms_ctx_t *ctx = data;
 
     ngx_http_rms_body_used -= ctx->body_reserved;
-    ctx->body_reserved = 0;
+    ngx_http_rms_anonymous_used -= ctx->anonymous_reserved;
 }
 
 
+/*
+ * Takes a body's memory from the worker's budget before it is read.  A length
+ * that is not known counts as the most that may come, with its framing; what
+ * was taken is also the most that will be stored.  Anonymous callers share a
+ * quarter, so that they cannot keep the servers out.
+ */
+
 ngx_int_t
-ngx_http_rms_body_reserve(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
-    size_t size)
+ngx_http_rms_body_reserve(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
+    size_t                     size, budget;
     ngx_http_rms_main_conf_t  *rmcf;
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
 
-    if (ngx_http_rms_body_used > rmcf->body_memory
-        || size > rmcf->body_memory - ngx_http_rms_body_used)
+    budget = rmcf->body_memory;
+
+    if (r->headers_in.content_length_n >= 0) {
+        size = (size_t) r->headers_in.content_length_n;
+
+    } else {
+        size = ngx_min(ngx_http_rms_framed(ctx->body_limit), budget);
+    }
+
+    if (ngx_http_rms_body_used > budget
+        || size > budget - ngx_http_rms_body_used)
     {
         return NGX_BUSY;
     }
 
+    if (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED) {
+
+        if (ngx_http_rms_anonymous_used + size > budget / 4) {
+            return NGX_BUSY;
+        }
+
+        ngx_http_rms_anonymous_used += size;
+        ctx->anonymous_reserved = size;
+    }
+
     ngx_http_rms_body_used += size;
-    ctx->body_reserved += size;
+    ctx->body_reserved = size;
 
     return NGX_OK;
 }

@@ -22,11 +22,19 @@ static ngx_int_t ngx_http_rms_backend_answer(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static void ngx_http_rms_account_start(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static void ngx_http_rms_account(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_chain_t *in);
+static void ngx_http_rms_account_end(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
 static void ngx_http_rms_consume(ngx_chain_t *in);
 static ngx_int_t ngx_http_rms_send_plain(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_rms_request_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_uint_t ngx_http_rms_overfull(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
 
 
 static ngx_http_module_t  ngx_http_rms_filter_module_ctx = {
@@ -234,6 +242,19 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                                     RMS_REASON_BACKEND_DOWN);
     }
 
+    /* RFC 9110 15.2: never the last answer; nginx takes it for one */
+
+    if (status < NGX_HTTP_OK) {
+        ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
+                           "answer of backend \"%V\" not usable: interim "
+                           "status=%ui operation=%V", &ctx->backend->name,
+                           status, &ctx->operation->name);
+        ngx_http_rms_hide_all(r);
+
+        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+                                    RMS_REASON_BACKEND_ANSWER);
+    }
+
     if (status == NGX_HTTP_UNAUTHORIZED || status == 407) {
         ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
                            "backend \"%V\" refused our identity: status=%ui "
@@ -263,6 +284,8 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     if (ctx->verdict.rewrite != RMS_REWRITE_NONE && status < 300) {
         return ngx_http_rms_collect_start(r, ctx);
     }
+
+    ngx_http_rms_account_start(r, ctx);
 
     return NGX_OK;
 }
@@ -371,6 +394,7 @@ ngx_http_rms_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     if (!ctx->collecting) {
+        ngx_http_rms_account(r, ctx, in);
         return ngx_http_next_body_filter(r, in);
     }
 
@@ -385,6 +409,82 @@ ngx_http_rms_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     return NGX_OK;
+}
+
+
+/* What streams by is counted on its way; a compressed answer is not. */
+
+static void
+ngx_http_rms_account_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_str_t   coding[2];
+    ngx_uint_t  n;
+
+    n = ngx_http_rms_header_find(&r->headers_out.headers, "Content-Encoding",
+                                 sizeof("Content-Encoding") - 1, coding, 2);
+
+    if (n > 1 || (n == 1
+                  && rms_coding_parse(&coding[0]) != RMS_CODING_IDENTITY))
+    {
+        return;
+    }
+
+    ctx->accounting = 1;
+    rms_outcome_start(&ctx->outcome, ctx->operation->id);
+}
+
+
+static void
+ngx_http_rms_account(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_buf_t  *b;
+
+    for ( /* void */ ; in && ctx->accounting; in = in->next) {
+        b = in->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            rms_outcome_feed(&ctx->outcome, b->pos, b->last - b->pos);
+
+        } else if (b->in_file) {
+            ctx->accounting = 0;
+            return;
+        }
+
+        if (b->last_buf) {
+            ngx_http_rms_account_end(r, ctx);
+        }
+    }
+}
+
+
+static void
+ngx_http_rms_account_end(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_outcome_t    *o;
+    const rms_str_t  *fault;
+
+    o = &ctx->outcome;
+    ctx->accounting = 0;
+
+    fault = rms_outcome_fault(o);
+
+    if (fault) {
+        ngx_http_rms_count(r, RMS_COUNT_FAULTS, 1);
+        ngx_http_rms_event(NGX_LOG_INFO, r->connection->log, 0,
+                           "answer: operation=%V backend=%V status=%ui "
+                           "fault=%V", &ctx->operation->name,
+                           &ctx->backend->name, r->headers_out.status, fault);
+
+    } else if (o->items || o->failed) {
+        ngx_http_rms_count(r, RMS_COUNT_ITEMS, o->items);
+        ngx_http_rms_count(r, RMS_COUNT_ITEMS_FAILED, o->failed);
+        ngx_http_rms_event(NGX_LOG_INFO, r->connection->log, 0,
+                           "answer: operation=%V backend=%V status=%ui "
+                           "items=%uD failed=%uD", &ctx->operation->name,
+                           &ctx->backend->name, r->headers_out.status,
+                           o->items, o->failed);
+    }
 }
 
 
@@ -439,15 +539,14 @@ ngx_http_rms_send_plain(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
 /*
  * Counts a request body while it is read: a chunked one has no length to look
- * at first.  A buffer that is full with more to come would go to a file.
+ * at first.
  */
 
 static ngx_int_t
 ngx_http_rms_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_chain_t              *cl;
-    ngx_http_rms_ctx_t       *ctx;
-    ngx_http_request_body_t  *rb;
+    ngx_chain_t         *cl;
+    ngx_http_rms_ctx_t  *ctx;
 
     ctx = ngx_http_rms_ctx_get(r);
 
@@ -459,12 +558,7 @@ ngx_http_rms_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         ctx->body_seen += cl->buf->last - cl->buf->pos;
     }
 
-    rb = r->request_body;
-
-    if (ctx->body_seen > ctx->body_limit
-        || (rb->rest > 0 && rb->buf && rb->buf->last == rb->buf->end
-            && rb->bufs))
-    {
+    if (ctx->body_seen > ctx->body_limit || ngx_http_rms_overfull(r, ctx)) {
         if (!ctx->verdict.computed) {
             ctx->verdict = rms_policy_refuse(RMS_REASON_BODY_TOO_LARGE);
             ngx_http_rms_log_verdict(r, ctx);
@@ -475,6 +569,34 @@ ngx_http_rms_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     return ngx_http_next_request_body_filter(r, in);
+}
+
+
+/*
+ * Framing counts as well: chunk extensions could fill what the budget never
+ * saw.  A buffer that is full with more to come would go to a file.
+ */
+
+static ngx_uint_t
+ngx_http_rms_overfull(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_buf_t                *b;
+    ngx_http_request_body_t  *rb;
+
+    rb = r->request_body;
+    b = rb->buf;
+
+    if (b == NULL) {
+        return 0;
+    }
+
+    if (r->headers_in.chunked
+        && (size_t) (b->last - b->start) > ctx->body_reserved)
+    {
+        return 1;
+    }
+
+    return rb->rest > 0 && rb->bufs && b->last == b->end;
 }
 
 

@@ -23,6 +23,7 @@
 #include "rms_media.h"
 #include "rms_metrics.h"
 #include "rms_negotiate.h"
+#include "rms_outcome.h"
 #include "rms_policy.h"
 #include "rms_replay.h"
 #include "rms_rewrite.h"
@@ -46,10 +47,10 @@
 #define NGX_HTTP_RMS_REPLAY_OFF    0
 #define NGX_HTTP_RMS_REPLAY_LOCAL  1
 
-/* twice MIT's default clock skew of 300 s: see rms_replay.h */
-#define NGX_HTTP_RMS_REPLAY_WINDOW  600
-
 #define NGX_HTTP_RMS_ANONYMOUS_BODY  (1024 * 1024)
+
+/* bytes a chunked body of so many may take with its framing */
+#define ngx_http_rms_framed(size)  ((size) + (size) / 4)
 
 /* milliseconds a login may stay on the thread pool before it is given up */
 #define NGX_HTTP_RMS_TASK_TIMEOUT  30000
@@ -107,6 +108,7 @@ typedef struct {
     ngx_http_rms_shared_t       *shared;
     ngx_slab_pool_t             *shpool;
     rms_replay_t                *replay;
+    unsigned                     window;        /* seconds */
 } ngx_http_rms_zone_t;
 
 
@@ -241,7 +243,9 @@ struct ngx_http_rms_ctx_s {
     const rms_operation_t       *operation;
     rms_licensor_t               licensor;
     size_t                       body_limit;
+    ngx_uint_t                   reading;       /* the body, once */
     size_t                       body_reserved;
+    size_t                       anonymous_reserved;
     size_t                       body_seen;
 
     /* 5 decide */
@@ -249,6 +253,7 @@ struct ngx_http_rms_ctx_s {
     ngx_http_rms_backend_conf_t *backend;
     ngx_uint_t                   handed_over;
     ngx_uint_t                   entered;       /* the hand-over location */
+    ngx_str_t                    uri;           /* as handed over */
 
     /* 8 rewrite */
     ngx_uint_t                   collecting;
@@ -262,6 +267,10 @@ struct ngx_http_rms_ctx_s {
     size_t                       answer_size;
     ngx_str_t                    plain;         /* replaces an error page */
     ngx_uint_t                   plain_sent;
+
+    /* 9 account */
+    ngx_uint_t                   accounting;
+    rms_outcome_t                outcome;
 
     u_char                       id[33];        /* hex, NUL-terminated */
 };
@@ -317,6 +326,8 @@ char *ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+rms_acl_answer_t ngx_http_rms_role(ngx_http_rms_loc_conf_t *rlcf,
+    const rms_str_t *account, ngx_uint_t foreign);
 void ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 
 /* ngx_http_rms_check.c */
@@ -330,7 +341,7 @@ ngx_http_rms_keytab_t *ngx_http_rms_keytab_get(ngx_conf_t *cf,
 ngx_http_rms_ctx_t *ngx_http_rms_ctx_get(ngx_http_request_t *r);
 ngx_http_rms_ctx_t *ngx_http_rms_ctx_create(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_body_reserve(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, size_t size);
+    ngx_http_rms_ctx_t *ctx);
 rms_mem_t ngx_http_rms_mem(ngx_pool_t *pool);
 u_char *ngx_http_rms_request_id(ngx_http_rms_ctx_t *ctx);
 rms_reason_e ngx_http_rms_reason(ngx_http_rms_ctx_t *ctx);
@@ -460,7 +471,7 @@ void ngx_http_rms_count_answer(ngx_http_request_t *r,
 ngx_http_rms_shared_t *ngx_http_rms_shared(ngx_http_request_t *r);
 ngx_slab_pool_t *ngx_http_rms_shpool(ngx_http_request_t *r);
 rms_replay_e ngx_http_rms_replay_check(ngx_http_request_t *r,
-    const unsigned char *hash);
+    const unsigned char *hash, ngx_uint_t known);
 
 
 #endif /* _NGX_HTTP_RMS_MODULE_H_INCLUDED_ */

@@ -50,7 +50,7 @@ ngx_http_rms_pass_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->verdict.computed) {
+    if (ctx->verdict.computed || ctx->reading) {
 
         /*
          * an internal redirect back to us: one verdict, no second way; what
@@ -222,7 +222,6 @@ ngx_http_rms_read_headers(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 static ngx_int_t
 ngx_http_rms_read_body(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    size_t     size;
     ngx_int_t  rc;
 
     ctx->body_limit = ctx->path.endpoint->body_max;
@@ -237,13 +236,16 @@ ngx_http_rms_read_body(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return ngx_http_rms_deny(r, ctx, RMS_REASON_BODY_TOO_LARGE);
     }
 
-    size = r->headers_in.content_length_n >= 0
-           ? (size_t) r->headers_in.content_length_n : ctx->body_limit;
+    if (r->request_body || r->discard_body) {
+        /* somebody read it, or part of it: a rest would never come */
+        return ngx_http_rms_deny(r, ctx, RMS_REASON_INTERNAL);
+    }
 
-    if (ngx_http_rms_body_reserve(r, ctx, size) != NGX_OK) {
+    if (ngx_http_rms_body_reserve(r, ctx) != NGX_OK) {
         return ngx_http_rms_deny(r, ctx, RMS_REASON_BODY_MEMORY);
     }
 
+    ctx->reading = 1;
     r->request_body_in_single_buf = 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_rms_body_handler);
@@ -442,6 +444,8 @@ ngx_http_rms_hand_over(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
     p = ngx_cpymem(p, ctx->backend->path.data, ctx->backend->path.len);
     ngx_memcpy(p, path->data, path->len);
+
+    ctx->uri = r->uri;
 
     ngx_str_null(&r->args);
     r->valid_unparsed_uri = 0;

@@ -49,6 +49,13 @@ ngx_http_rms_collect_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         ctx->coding = rms_coding_parse(&coding->value);
     }
 
+    if (ngx_http_rms_header_find(&r->headers_out.headers, "Content-Encoding",
+                                 sizeof("Content-Encoding") - 1, NULL, 0)
+        > 1)
+    {
+        ctx->coding = RMS_CODING_UNKNOWN;
+    }
+
     if (r->headers_out.status != NGX_HTTP_OK) {
         why = "status is not 200";
 

@@ -42,6 +42,13 @@ ngx_http_rms_zone_add(ngx_conf_t *cf, ngx_http_rms_main_conf_t *rmcf)
         return NGX_ERROR;
     }
 
+    /*
+     * an authenticator is good from one skew before to one skew after its
+     * time, so that is how long it must be remembered: rms_replay.h
+     */
+
+    rmcf->zone->window = 2 * rms_gss_clock_skew();
+
     rmcf->shm_zone->init = ngx_http_rms_zone_init;
     rmcf->shm_zone->data = rmcf;
 
@@ -60,16 +67,17 @@ ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    if (data && ngx_http_rms_zone_attach(shm_zone, zone) != NGX_OK) {
+    if (data) {
 
-        ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
-                      "\"rms_zone\" \"%V\" has the layout of another "
-                      "version and is begun anew", &shm_zone->shm.name);
-    }
+        if (ngx_http_rms_zone_attach(shm_zone, zone) != NGX_OK) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "\"rms_zone\" \"%V\" has the layout of another "
+                          "version; write another name, or restart nginx",
+                          &shm_zone->shm.name);
+            return NGX_ERROR;
+        }
 
-    if (zone->shared == NULL
-        && ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK)
-    {
+    } else if (ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -81,8 +89,7 @@ ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 /*
  * Takes over what an earlier cycle left.  Its own structures are not looked
- * at: they may be those of another version.  A layout that is not ours is
- * freed; NGX_DECLINED.
+ * at: they may be those of another version, whose workers still write to it.
  */
 
 static ngx_int_t
@@ -100,16 +107,13 @@ ngx_http_rms_zone_attach(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
         && shared->size == sizeof(ngx_http_rms_shared_t))
     {
         zone->replay = rms_replay_attach(memory, entries,
-                                         NGX_HTTP_RMS_REPLAY_WINDOW);
+                                         zone->window);
     }
 
     if (zone->replay) {
         zone->shared = shared;
         return NGX_OK;
     }
-
-    ngx_slab_free(zone->shpool, memory);
-    ngx_slab_free(zone->shpool, shared);
 
     return NGX_DECLINED;
 }
@@ -156,7 +160,7 @@ ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
 
     zone->shared = shared;
     zone->replay = rms_replay_init(memory, entries,
-                                   NGX_HTTP_RMS_REPLAY_WINDOW);
+                                   zone->window);
 
     shared->replay = (u_char *) memory - (u_char *) shm_zone->shm.addr;
     zone->shpool->data = shared;
@@ -322,8 +326,14 @@ ngx_http_rms_count_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 }
 
 
+/*
+ * known: the caller has a role.  Who has none fills three quarters at most,
+ * and cannot keep the servers out.
+ */
+
 rms_replay_e
-ngx_http_rms_replay_check(ngx_http_request_t *r, const unsigned char *hash)
+ngx_http_rms_replay_check(ngx_http_request_t *r, const unsigned char *hash,
+    ngx_uint_t known)
 {
     rms_replay_e          rc;
     ngx_http_rms_zone_t  *zone;
@@ -332,7 +342,11 @@ ngx_http_rms_replay_check(ngx_http_request_t *r, const unsigned char *hash)
             ngx_http_get_module_main_conf(r, ngx_http_rms_module))->zone;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
-    rc = rms_replay_check(zone->replay, hash, (uint64_t) ngx_time());
+
+    rc = rms_replay_check(zone->replay, hash, (uint64_t) ngx_time(),
+                          known ? 0
+                          : rms_replay_stats(zone->replay).capacity / 4);
+
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;

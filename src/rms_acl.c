@@ -15,6 +15,8 @@ static rms_acl_error_e rms_acl_parse_account(rms_acl_rule_t *rule);
 static rms_acl_error_e rms_acl_parse_cert(rms_acl_rule_t *rule);
 static const rms_acl_rule_t *rms_acl_find_account(const rms_acl_rule_t *rules,
     size_t n, const rms_caller_t *caller, rms_acl_match_pt match);
+static int rms_acl_spells_realm(const rms_str_t *pattern,
+    const rms_str_t *account);
 static const rms_acl_rule_t *rms_acl_find_value(const rms_acl_rule_t *rules,
     size_t n, rms_acl_kind_e kind, const rms_str_t *values, size_t n_values);
 static const rms_acl_rule_t *rms_acl_find_any(const rms_acl_rule_t *rules,
@@ -172,15 +174,24 @@ rms_acl_error_text(rms_acl_error_e error)
 
 const rms_acl_rule_t *
 rms_acl_conflict(const rms_acl_rule_t *rules, size_t n,
-    const rms_acl_rule_t *rule)
+    const rms_acl_rule_t *rule, rms_acl_match_pt match)
 {
     size_t  i;
 
     for (i = 0; i < n && &rules[i] != rule; i++) {
 
+        if (rules[i].role == rule->role) {
+            continue;
+        }
+
         if (rules[i].kind == rule->kind
-            && rules[i].role != rule->role
             && rms_str_eq(&rules[i].value, &rule->value))
+        {
+            return &rules[i];
+        }
+
+        if (rules[i].kind == RMS_ACL_PATTERN && rule->kind == RMS_ACL_ACCOUNT
+            && match != NULL && match(rules[i].pattern, &rule->value) == 1)
         {
             return &rules[i];
         }
@@ -267,6 +278,8 @@ rms_acl_find_account(const rms_acl_rule_t *rules, size_t n,
         }
 
         if (rules[i].kind == RMS_ACL_PATTERN && match != NULL
+            && (!caller->foreign
+                || rms_acl_spells_realm(&rules[i].value, &caller->account))
             && match(rules[i].pattern, &caller->account) == 1)
         {
             return &rules[i];
@@ -274,6 +287,38 @@ rms_acl_find_account(const rms_acl_rule_t *rules, size_t n,
     }
 
     return NULL;
+}
+
+
+/*
+ * Does a pattern end in the literal realm of this account?  A backslash
+ * before a dot is read as the dot; anything else that is not the realm
+ * itself, groups and classes included, is not spelling it out.
+ */
+
+static int
+rms_acl_spells_realm(const rms_str_t *pattern, const rms_str_t *account)
+{
+    size_t  p, a;
+
+    p = pattern->len;
+    a = account->len;
+
+    while (p > 0 && a > 0 && pattern->data[p - 1] == account->data[a - 1]) {
+
+        if (account->data[a - 1] == '@') {
+            return 1;
+        }
+
+        p--;
+        a--;
+
+        if (account->data[a] == '.' && p > 0 && pattern->data[p - 1] == '\\') {
+            p--;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -81,18 +81,21 @@ const char *rms_acl_error_text(rms_acl_error_e error);
 
 /*
  * The earlier rule that gives the same kind and value another role, or NULL:
- * such a list is refused at load with both lines named.
+ * such a list is refused at load with both lines named.  An earlier pattern
+ * of another role that matches an account is such a rule too, since the
+ * account's own line would never be reached; match as for rms_acl_find().
  */
 const rms_acl_rule_t *rms_acl_conflict(const rms_acl_rule_t *rules, size_t n,
-    const rms_acl_rule_t *rule);
+    const rms_acl_rule_t *rule, rms_acl_match_pt match);
 
 
 /*
  * Which role has this caller?  account (exact, then pattern, both class
  * "account": first line wins) > cert > sid > any.  A caller of a foreign
- * realm is refused unless a rule names the account, a pattern matches it, or
- * a SID of a verified PAC matches ("any" is not naming).  An anonymous
- * caller matches only "any".
+ * realm is refused unless a rule names the account, a pattern that spells
+ * the realm out behind its last '@' matches it, or a SID of a verified PAC
+ * matches ("any" and ".*" name nobody).  An anonymous caller matches only
+ * "any".
  */
 rms_acl_answer_t rms_acl_find(const rms_acl_rule_t *rules, size_t n,
     const rms_caller_t *caller, rms_acl_match_pt match);

@@ -61,6 +61,7 @@ static void rms_gss_success(const rms_gss_login_t *login,
 static int rms_gss_display(gss_name_t name, rms_str_t *text);
 static int rms_gss_mech_is_krb5(const gss_OID_desc *mech);
 static int rms_gss_copy(rms_str_t *dst, const gss_buffer_desc *src);
+static void rms_gss_drop(rms_str_t *s);
 
 
 static const gss_OID_desc  rms_gss_krb5 =
@@ -93,12 +94,20 @@ rms_gss_accept(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login)
 
     if (login->status != RMS_GSS_DONE) {
 
-        /* a refusal carries no token: RFC 4559 5 */
+        /* a refusal carries no token (RFC 4559 5), and names nobody */
 
-        free(login->output.data);
-        login->output.data = NULL;
-        login->output.len = 0;
+        rms_gss_drop(&login->output);
+        rms_gss_drop(&login->account);
     }
+}
+
+
+static void
+rms_gss_drop(rms_str_t *s)
+{
+    free(s->data);
+    s->data = NULL;
+    s->len = 0;
 }
 
 
@@ -488,10 +497,6 @@ rms_gss_judge(rms_gss_login_t *login, rms_line_t *line)
     rms_line_quoted(line, &login->account);
     rms_line_add(line, " service=");
     rms_line_quoted(line, &login->service);
-
-    free(login->account.data);
-    login->account.data = NULL;
-    login->account.len = 0;
 
     return RMS_GSS_FAILED;
 }

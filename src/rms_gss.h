@@ -76,6 +76,13 @@ void rms_gss_context_free(rms_gss_context_t *context);
 void rms_gss_login_free(rms_gss_login_t *login);
 
 
+/*
+ * The clock skew Kerberos allows here, in seconds: clockskew of krb5.conf,
+ * 300 without one, and never less (RFC 4120 1.3, 3.2.3).
+ */
+unsigned rms_gss_clock_skew(void);
+
+
 /* Turns krb5 trouble with a keytab into something to act on, at load. */
 
 typedef enum {

@@ -16,8 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <profile.h>
+
 #include "rms_gss.h"
 #include "rms_keytab.h"
+
+
+#define RMS_CLOCK_SKEW  300      /* MIT's default, seconds */
 
 
 static void rms_keytab_add(krb5_context krb5, const krb5_keytab_entry *entry,
@@ -373,4 +378,29 @@ static int
 rms_etype_weak(unsigned etype)
 {
     return !((etype >= 17 && etype <= 20) || etype == 25 || etype == 26);
+}
+
+
+unsigned
+rms_gss_clock_skew(void)
+{
+    int           skew;
+    profile_t     profile;
+    krb5_context  context;
+
+    skew = RMS_CLOCK_SKEW;
+
+    if (krb5_init_context(&context) != 0) {
+        return RMS_CLOCK_SKEW;
+    }
+
+    if (krb5_get_profile(context, &profile) == 0) {
+        (void) profile_get_integer(profile, "libdefaults", "clockskew", NULL,
+                                   RMS_CLOCK_SKEW, &skew);
+        profile_release(profile);
+    }
+
+    krb5_free_context(context);
+
+    return skew > RMS_CLOCK_SKEW ? (unsigned) skew : RMS_CLOCK_SKEW;
 }

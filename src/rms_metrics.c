@@ -18,7 +18,10 @@ static const rms_str_t  rms_count_names[RMS_COUNT_MAX] = {
     [RMS_COUNT_BODY_BYTES] = rms_string("body_bytes"),
     [RMS_COUNT_IDENTITY_RELOADS] = rms_string("identity_reloads"),
     [RMS_COUNT_IDENTITY_FAILURES] = rms_string("identity_failures"),
-    [RMS_COUNT_BACKEND_ERRORS] = rms_string("backend_errors")
+    [RMS_COUNT_BACKEND_ERRORS] = rms_string("backend_errors"),
+    [RMS_COUNT_ITEMS] = rms_string("items"),
+    [RMS_COUNT_ITEMS_FAILED] = rms_string("items_failed"),
+    [RMS_COUNT_FAULTS] = rms_string("faults")
 };
 
 

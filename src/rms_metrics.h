@@ -25,6 +25,9 @@ typedef enum {
     RMS_COUNT_IDENTITY_RELOADS,
     RMS_COUNT_IDENTITY_FAILURES,
     RMS_COUNT_BACKEND_ERRORS,
+    RMS_COUNT_ITEMS,            /* results in answers of licences        */
+    RMS_COUNT_ITEMS_FAILED,
+    RMS_COUNT_FAULTS,           /* of a backend                          */
     RMS_COUNT_MAX
 } rms_count_e;
 

@@ -195,6 +195,8 @@ rms_place_walk(rms_place_walk_t *w)
         return RMS_NOMEM;
     }
 
+    w->xml.elements_max = RMS_REWRITE_ELEMENTS;
+
     /*
      * Attribute values shall come decoded: without this libxml2 leaves
      * "&#38;" in them.  There is no DTD, so there are no other entities.

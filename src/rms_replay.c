@@ -132,7 +132,7 @@ rms_replay_attach(void *memory, size_t entries, unsigned window)
 
 rms_replay_e
 rms_replay_check(rms_replay_t *replay, const unsigned char *hash,
-    uint64_t now)
+    uint64_t now, size_t keep)
 {
     int                 seen;
     size_t              i;
@@ -162,7 +162,8 @@ rms_replay_check(rms_replay_t *replay, const unsigned char *hash,
     }
 
     if (i == RMS_REPLAY_PROBE_END
-        || replay->used[present] >= replay->entries)
+        || replay->used[present] >= replay->entries
+        || replay->entries - replay->used[present] <= keep)
     {
         return RMS_REPLAY_FULL;
     }

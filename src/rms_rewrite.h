@@ -13,7 +13,8 @@
 #include "rms_url.h"
 
 
-#define RMS_REWRITE_MAX       (1024 * 1024) /* bytes of a response       */
+#define RMS_REWRITE_MAX       (128 * 1024)  /* bytes of a response       */
+#define RMS_REWRITE_ELEMENTS  8192          /* elements in one           */
 #define RMS_REWRITE_URLS_MAX  256           /* service locations in one  */
 
 

@@ -173,6 +173,7 @@ rms_rc_e
 rms_xml_open(rms_xml_t *xml, xmlSAXHandler *sax)
 {
     memset(xml, 0, sizeof(rms_xml_t));
+    xml->elements_max = RMS_XML_ELEMENTS_MAX;
 
     sax->initialized = XML_SAX2_MAGIC;
     sax->serror = rms_xml_on_error;
@@ -204,6 +205,7 @@ rms_xml_enter(rms_xml_t *xml, int nb_namespaces, int nb_attributes)
     }
 
     if (nb_namespaces + nb_attributes > RMS_XML_ATTR_MAX
+        || ++xml->elements > xml->elements_max
         || xml->n_ns + (unsigned) nb_namespaces > RMS_XML_NS_MAX)
     {
         rms_xml_fail(xml, RMS_XML_MALFORMED);

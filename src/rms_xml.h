@@ -27,7 +27,13 @@
  */
 #define RMS_XML_MARKUP_MAX  16384   /* bytes of one tag, comment, PI      */
 #define RMS_XML_ATTR_MAX    64      /* attributes and namespaces of a tag */
-#define RMS_XML_NS_MAX      128     /* namespace declarations in scope    */
+#define RMS_XML_NS_MAX      32      /* namespace declarations in scope    */
+
+/*
+ * A batch of a hundred licences has some 20,000 elements; reading so many
+ * takes tens of milliseconds, and more are nobody's licence.
+ */
+#define RMS_XML_ELEMENTS_MAX  100000
 
 
 typedef enum {
@@ -51,6 +57,8 @@ typedef struct {
     unsigned          stopped:1;    /* the reader has seen enough         */
     unsigned          root:1;       /* there was a root element           */
     unsigned          depth;        /* open elements                      */
+    unsigned          elements;     /* seen                               */
+    unsigned          elements_max; /* RMS_XML_ELEMENTS_MAX, or less      */
     unsigned          n_ns;         /* namespace declarations in scope    */
     unsigned char     ns[RMS_XML_DEPTH_MAX];
 } rms_xml_t;

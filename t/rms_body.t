@@ -15,7 +15,7 @@ my $text = conf(%conf, http => 'client_body_timeout 1s;', more_servers => 'serve
     rms_allow partner any; location / { rms_auth off; rms_pass azure; }
     location \@azure { proxy_pass " . standin()->url('azure') . '; proxy_http_version 1.1; proxy_set_header Host $rms_upstream_host;
         proxy_set_header Connection ""; proxy_max_temp_file_size 0;
-        proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering; } }');
+        proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset X-Accel-Limit-Rate; } }');
 my $n = nginx($text);
 my ($worker) = $n->workers;
 

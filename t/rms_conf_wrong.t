@@ -48,7 +48,7 @@ sub text {
         rms_pass => 'rms_pass azure legacy;', location => '',
         azure_pass => 'proxy_pass http://azure_rms;', at_azure => '',
         buffering => 'on', temp => '0', next => 'error timeout', intercept => 'off',
-        ignore => 'proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering;',
+        ignore => 'proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset X-Accel-Limit-Rate;',
         adrms_pass => 'proxy_pass http://adrms_nodes;', at_adrms => '', locations => '',
         status => 'location = /rms/status { rms_status; }', more => '', name_azure => '@azure',
         allow => 'rms_allow exchange account=EXCH01$@RMS.TEST;', %part);
@@ -110,7 +110,7 @@ X
 
 my $more = sub { join ' ', 'server { listen', addr() . ':' . free_port() . '; server_name two.rms.test;',
     "rms_keytab $keytab; rms_allow fci account=FS01\$\@RMS.TEST;", @_, '}' };
-my $handover = 'proxy_max_temp_file_size 0; proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering;';
+my $handover = 'proxy_max_temp_file_size 0; proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset X-Accel-Limit-Rate;';
 my $two = sub { "rms_backend two { kind azure; pass \@two; base https://two.rms.test/_wmcs; $_[0] }" };
 my $redis = sub { (http => "rms_redis { $_[0] }") };
 my $later = qr/comes in a later version/;
@@ -280,7 +280,7 @@ my @wrong = (
     ['faults are intercepted', '@azure', qr/write "proxy_intercept_errors off;"/, intercept => 'on'],
     ['answers are cached', '@azure', qr/write "proxy_cache off;"/, http => 'proxy_cache_path @PREFIX@/cache keys_zone=c:1m;', at_azure => 'proxy_cache c;'],
     ['answers are stored', '@azure', qr/write "proxy_store off;"/, at_azure => 'proxy_store on;'],
-    ['a backend may redirect inside', '@azure', qr/write "proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering;"/, ignore => ''],
+    ['a backend may redirect inside', '@azure', qr/write "proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset X-Accel-Limit-Rate;"/, ignore => ''],
     ['a request is sent twice', '@azure', qr/write "proxy_next_upstream error timeout;"/, next => 'error timeout non_idempotent'],
     ['a fault is tried elsewhere', '@azure', qr/write "proxy_next_upstream error timeout;"/, next => 'error http_500'],
     ['the body is not passed', '@azure', qr/write "proxy_pass_request_body on;"/, at_azure => 'proxy_pass_request_body off;'],

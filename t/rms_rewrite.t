@@ -149,9 +149,9 @@ my @unusable = (
     ['a coding that is not there', 'cannot be rewritten', { headers => [['Content-Encoding', 'gzip']] }],
     ['cut gzip', 'cannot be rewritten', { bytes => substr($bomb, 0, 300), headers => [['Content-Encoding', 'gzip']] }],
     ['a gzip bomb', 'cannot be rewritten', { bytes => $bomb, headers => [['Content-Encoding', 'gzip']] }],
-    ['more than 1 MiB', 'too large', { bytes => $fslfu . ' ' x (1 << 20) }],
-    ['more than 1 MiB in chunks', 'too large', { bytes => $fslfu . ' ' x (1 << 20), chunk => 60000 }],
-    map({ ["more than 1 MiB, $_ at a time", 'too large', { bytes => $fslfu . ' ' x (1 << 20), chunk => $_ }] }
+    ['more than 128 KiB', 'too large', { bytes => $fslfu . ' ' x (1 << 20) }],
+    ['more than 128 KiB in chunks', 'too large', { bytes => $fslfu . ' ' x (1 << 20), chunk => 60000 }],
+    map({ ["more than 128 KiB, $_ at a time", 'too large', { bytes => $fslfu . ' ' x (1 << 20), chunk => $_ }] }
         4096, 16384, 100000, 1 << 19),
     ['HTML', 'not XML', { body => '<html>welcome</html>', content_type => 'text/html' }],
     ['no type', 'not XML', { content_type => '' }],

@@ -10,7 +10,7 @@
 # their own process and network namespaces too: they end with the script, and
 # they have nothing but loopback.
 
-set -eu
+set -euo pipefail
 
 suite=trixie
 
@@ -171,6 +171,11 @@ run)
     trap 'exit 130' INT
     trap 'exit 143' TERM
     mkdir -p "$(dirname "$root")"
+    exec 9>"$root.lock"
+    flock -n 9 || {
+        echo "another run works in $root" >&2
+        exit 1
+    }
     [ -d "$root" ] || part bootstrap
     copy_tree
     part packages

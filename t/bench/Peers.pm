@@ -17,7 +17,7 @@ our $LICENSOR = 'bbe8ec23-d6d0-4f3b-96fc-aff43326c557';        # of sample 07
 our @SAMPLES = qw(01 07 09 12);
 
 my %env = (MALLOC_TRIM_THRESHOLD_ => 134217728);
-our $load_env;
+our ($load_env, @wrap);
 my (%pid, %port, @pin, @rest);
 
 # pin() - processors for the contenders and for the rest; none on a machine
@@ -32,7 +32,6 @@ sub pin {
 }
 
 sub rest { @rest }
-sub env  { \%env }
 sub pid  { $pid{ $_[0] } }
 sub port { $port{ $_[0] } }
 
@@ -76,9 +75,11 @@ sub start_nginx {
     $http .= join '', map {"    ${_}_temp_path $prefix/$_;\n"} qw(client_body proxy fastcgi uwsgi scgi);
     spew("$prefix/nginx.conf", nginx_text($modules, $http));
     my @command = (nginx_bin(), '-p', $prefix, '-e', "$prefix/error.log", '-c', "$prefix/nginx.conf",
-        '-g', "daemon off; pid $prefix/nginx.pid; error_log $prefix/error.log notice;");
+        '-g', "daemon off; pid $prefix/nginx.pid; error_log $prefix/error.log notice;"
+            . (@wrap && !$cpus ? ' master_process off;' : ''));
     my ($status, $said) = run([@command, '-t'], env => kdc()->env);
     die "$name: nginx -t: $said" if $status;
+    unshift @command, @wrap unless $cpus;
     launch($name, $port{$first}, \@command, $cpus || \@pin, { KRB5_CONFIG => kdc()->env->{KRB5_CONFIG} });
     return;
 }
@@ -215,7 +216,7 @@ X
 sub lua {
     my $listen = at('lua');
     my $checks = root() . '/t/bench/checks.lua';
-    my $bases = join ', ', map { (my $p = $_) =~ s/([.-])/%$1/g; "\"$p\"" } @BASES;
+    my $bases = join '|', map { s/[.]/[.]/gr } @BASES;
     my $proxy = "set \$target azure; access_by_lua_file $checks; proxy_pass http://\$target;";
     start_nginx('lua', 'lua', $lua, upstream('azure') . upstream('legacy') . <<"X");
     server {
@@ -231,11 +232,7 @@ sub lua {
                     ngx.arg[1] = nil
                     return
                 end
-                local text = ctx.text
-                for _, base in ipairs({ $bases }) do
-                    text = string.gsub(text, base, "$PUBLIC/_wmcs")
-                end
-                ngx.arg[1] = text
+                ngx.arg[1] = ngx.re.gsub(ctx.text, "$bases", "$PUBLIC/_wmcs", "ijo")
             }
         }
     }
@@ -277,7 +274,7 @@ sub apache {
     my $load = join '', map {"LoadModule ${_}_module /usr/lib/apache2/modules/mod_$_.so\n"} @modules;
     my $user = $> == 0 ? "User nobody\nGroup " . RMS::Env::worker_group() : '';
     my $relay = 'ProxyPass "/" "http://' . at('backend') . '/" max=32 ttl=600';
-    my $substitute = join "\n", map {"Substitute \"s|$_|$PUBLIC/_wmcs|n\""} @BASES;
+    my $substitute = join "\n", map {"Substitute \"s|$_|$PUBLIC/_wmcs|ni\""} @BASES;
     my $keytab = kdc()->keytab;
     my @at = map { at($_) } qw(apache substitute gssapi);
     spew("$prefix/httpd.conf", <<"X");

@@ -39,15 +39,15 @@ my %title = (plain => 'nginx proxy_pass', again => 'the same again', module => '
 $title{"${_}2"} = "$title{$_}, other build" for qw(module routing negotiate);
 
 my @workloads = (
-    { name => 'relay', sample => '07', rate => 1000, title => 'Relay with inspection',
+    { name => 'relay', sample => '07', rate => 200, title => 'Relay with inspection',
       peers => [qw(plain again module routing haproxy lua apache)] },
-    { name => 'small', sample => '09', rate => 1000, title => 'Small POST',
+    { name => 'small', sample => '09', rate => 200, title => 'Small POST',
       peers => [qw(plain again module haproxy lua apache)] },
-    { name => 'rewrite 1 KB', sample => '01', rate => 1000, title => 'Rewriting, small answer',
+    { name => 'rewrite 1 KB', sample => '01', rate => 200, title => 'Rewriting, small answer',
       peers => [qw(plain module sub_filter lua substitute)] },
-    { name => 'rewrite 13 KB', sample => '12', rate => 1000, title => 'Rewriting, larger answer',
+    { name => 'rewrite 13 KB', sample => '12', rate => 200, title => 'Rewriting, larger answer',
       peers => [qw(plain module sub_filter lua substitute)] },
-    { name => 'kerberos', sample => '09', rate => 300, title => 'Kerberos with every request',
+    { name => 'kerberos', sample => '09', rate => 200, title => 'Kerberos with every request',
       kerberos => 1, peers => [qw(plain again negotiate gssapi)] },
 );
 
@@ -114,7 +114,7 @@ sub full {
     my ($w, $peer, $s) = @_;
     my ($cpu, $accepts) = (cpu($peer), accepts());
     my $r = $w->{kerberos} ? load($w, $peer, 2500 * $s)
-        : tool(qw(wrk -t1), "-c$connections", "-d${s}s", '-s', "$FindBin::Bin/post.lua",
+        : tool(qw(wrk -t1), "-c$connections", "-d${s}s", qw(--timeout 60s -s), "$FindBin::Bin/post.lua",
             'http://' . addr() . ':' . Peers::port($peer), '--', message($w));
     return { cpu => (cpu($peer) - $cpu) * 1e4 / $r->{requests}, requests => $r->{requests},
         throughput => $r->{requests} / $r->{seconds}, connections => accepts() - $accepts };
@@ -203,12 +203,36 @@ sub machine {
         load => (split ' ', slurp('/proc/loadavg'))[0], packages => [split /\n/, $packages] };
 }
 
+my ($machine, $long, $short);
+
+# write_down($round) - what the rounds so far say.
+sub write_down {
+    my ($round) = @_;
+    $machine->{load_after} = (split ' ', slurp('/proc/loadavg'))[0];
+    my $text = "$machine->{date}, $machine->{cpu}, $machine->{cpus} processors, $machine->{kernel}; "
+        . "$machine->{pinned}; load average $machine->{load} before, $machine->{load_after} after; "
+        . sprintf("%d rounds, slices of %d s full speed and %.1f s at the fixed rate, %d connections.\n\n",
+            $round, $long, $short, $connections)
+        . join(', ', @{ $machine->{packages} }) . "\n\n";
+    my @result;
+    for my $w (@workloads) {
+        my @rows = summary($w);
+        $text .= table($w, @rows);
+        push @result, { workload => $w->{name}, sample => $w->{sample}, rate => $w->{rate}, rows => \@rows,
+            $w->{floor} ? (accept => $w->{floor}) : () };
+    }
+    spew("$directory/bench.md", $text);
+    spew("$directory/bench.json", JSON::PP->new->canonical->pretty->encode(
+        { machine => $machine, rounds => $round, seconds => $seconds, workloads => \@result }));
+    return;
+}
+
 @workloads = grep { $_->{name} =~ /$ENV{BENCH_ONLY}/ } @workloads if defined $ENV{BENCH_ONLY};
 if ($ENV{BENCH_OTHER}) {
     $ENV{BENCH_OTHER} = abs_path($ENV{BENCH_OTHER});
     @{ $_->{peers} } = map { /^(module|routing|negotiate)$/ ? ($_, "${_}2") : $_ } @{ $_->{peers} } for @workloads;
 }
-my $machine = machine();
+$machine = machine();
 $machine->{pinned} = Peers::pin();
 Peers::start();
 $Peers::load_env = { %{ kdc()->env('EXCH01$') }, KRB5_KTNAME => kdc()->keytab, KRB5RCACHENAME => 'none:' };
@@ -225,8 +249,8 @@ my $slices = 0;
 $slices += @{ $_->{peers} } for @workloads;
 my $rounds = $ENV{BENCH_ROUNDS} || ($seconds >= $slices * 7 ? 5 : int($seconds / $slices / 1.4) || 1);
 my $each = $seconds / $slices / $rounds;
-my $long = int($each * 0.55) || 1;
-my $short = $each - $long - 0.25 > 0.3 ? $each - $long - 0.25 : 0.3;
+$long = int($each * 0.55) || 1;
+$short = $each - $long - 0.25 > 0.5 ? $each - $long - 0.25 : 0.5;
 my $began = time;
 
 for my $round (1 .. $rounds) {
@@ -237,22 +261,6 @@ for my $round (1 .. $rounds) {
         push @{ $w->{floor} }, accept_alone(2500 * $long) if $w->{kerberos};
     }
     printf "round %d of %d, %.0f s\n", $round, $rounds, time - $began;
+    write_down($round);
 }
-
-$machine->{load_after} = (split ' ', slurp('/proc/loadavg'))[0];
-my $text = "$machine->{date}, $machine->{cpu}, $machine->{cpus} processors, $machine->{kernel}; "
-    . "$machine->{pinned}; load average $machine->{load} before, $machine->{load_after} after; "
-    . sprintf("%d rounds, slices of %d s full speed and %.1f s at the fixed rate, %d connections.\n\n",
-        $rounds, $long, $short, $connections)
-    . join(', ', @{ $machine->{packages} }) . "\n\n";
-my @result;
-for my $w (@workloads) {
-    my @rows = summary($w);
-    $text .= table($w, @rows);
-    push @result, { workload => $w->{name}, sample => $w->{sample}, rate => $w->{rate}, rows => \@rows,
-        $w->{floor} ? (accept => $w->{floor}) : () };
-}
-spew("$directory/bench.md", $text);
-spew("$directory/bench.json", JSON::PP->new->canonical->pretty->encode(
-    { machine => $machine, rounds => $rounds, seconds => $seconds, workloads => \@result }));
-print "\n$text", "written to $directory/bench.md and bench.json\n";
+print "\n", slurp("$directory/bench.md"), "written to $directory/bench.md and bench.json\n";

@@ -29,7 +29,7 @@ sub tree {
     while (defined(my $dir = shift @todo)) {
         opendir my $d, $dir or next;
         for my $name (sort readdir $d) {
-            next if $name =~ /^\.\.?$/ || $name eq '.git' || $name eq '__pycache__' || $name eq 'logs';
+            next if $name =~ /^\.\.?$/ || $name eq '.git' || $name eq '__pycache__';
             my $path = $dir eq '.' ? $name : "$dir/$name";
             next if -l $path;
             if (-d $path) {

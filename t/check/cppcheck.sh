@@ -5,7 +5,7 @@
 
 set -u
 
-[ $# -gt 0 ] || set -- src ngx_rms_module t/unit t/fuzz t/lib/tools
+[ $# -gt 0 ] || set -- src ngx_rms_module t
 
 cppcheck --std=c11 --quiet --error-exitcode=1 \
     --enable=warning,performance,portability \

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The layout of C, against clang-format with .clang-format, as far as it knows
+# format.pl [FILE ...]: the layout of C, against clang-format with .clang-format, as far as it knows
 # nginx's style.  Both texts have the same characters but for blanks, so each
 # place in one has its place in the other.  Compared: where statements begin
 # and how far they are indented; whether two tokens of a line are apart.  Free:
@@ -41,7 +41,9 @@ sub unprocessed {
 
 my ($files, $statements) = (0, 0);
 
-for my $file (sort(glob('src/*.[ch]'), glob('ngx_rms_module/*.[ch]'))) {
+@ARGV = sort(glob('src/*.[ch]'), glob('ngx_rms_module/*.[ch]')) if !@ARGV;
+
+for my $file (@ARGV) {
     my $original = slurp($file);
     my $text = unprocessed($original);
     open my $in, '-|', 'clang-format', '--style=file', $file or die "clang-format: $!\n";

@@ -29,6 +29,7 @@ my %fuzzed = (
     rms_media        => ['media', 'rms_media_parse'],
     rms_metrics      => 'names',
     rms_negotiate    => ['negotiate', 'rms_token_sniff'],
+    rms_outcome      => ['outcome', 'rms_outcome_feed'],
     rms_place        => ['rewrite', 'rms_rewrite'],
     rms_policy       => ['acl', 'rms_policy_grant'],
     rms_principal    => ['principal', 'rms_principal_parse'],

@@ -224,9 +224,48 @@ add(list_t *list, rms_role_e role, const rms_str_t *text)
     rule->role = role;
     rule->pattern = rule;
 
-    if (rms_acl_conflict(list->rules, list->n, rule) == NULL) {
+    if (rms_acl_conflict(list->rules, list->n, rule, match) == NULL) {
         list->n++;
     }
+}
+
+
+/* Read on its own: the pattern without the backslashes before its dots. */
+
+static int
+spells(const rms_str_t *pattern, const rms_str_t *account)
+{
+    int             found;
+    size_t          i, n, at;
+    unsigned char  *plain;
+
+    for (at = account->len; at && account->data[at - 1] != '@'; at--) {
+        /* void */
+    }
+
+    if (at == 0) {
+        return 0;
+    }
+
+    plain = malloc(pattern->len);
+    expect(plain != NULL);
+
+    for (i = 0, n = 0; i < pattern->len; i++) {
+        if (pattern->data[i] != '\\' || i + 1 == pattern->len
+            || pattern->data[i + 1] != '.')
+        {
+            plain[n++] = pattern->data[i];
+        }
+    }
+
+    at--;
+
+    found = n >= account->len - at
+            && memcmp(plain + n - (account->len - at), account->data + at,
+                      account->len - at) == 0;
+    free(plain);
+
+    return found;
 }
 
 
@@ -253,6 +292,8 @@ ask(const list_t *list, const rms_caller_t *caller)
         expect(a.rule->kind == RMS_ACL_ACCOUNT
                || a.rule->kind == RMS_ACL_PATTERN
                || a.rule->kind == RMS_ACL_SID);
+        expect(a.rule->kind != RMS_ACL_PATTERN
+               || spells(&a.rule->value, &caller->account));
     }
 
     if (a.rule->kind == RMS_ACL_ACCOUNT) {

@@ -292,6 +292,7 @@ same_name_under_two_roles_is_a_contradiction(void **state)
         { RMS_ROLE_FCI, "sid=S-1-5-18" },
         { RMS_ROLE_FCI, "cert=" CERT_A },
         { RMS_ROLE_PARTNER, "any" },
+        { RMS_ROLE_EXCHANGE, "account=~B" },
         { RMS_ROLE_NONE, NULL }
     };
 
@@ -300,6 +301,8 @@ same_name_under_two_roles_is_a_contradiction(void **state)
         const char  *text;
         unsigned     line;
     } want[] = {
+        { RMS_ROLE_SHAREPOINT, "account=B$@X", 6 },
+        { RMS_ROLE_EXCHANGE, "account=B$@X", 0 },
         { RMS_ROLE_SHAREPOINT, "account=A$@X", 1 },
         { RMS_ROLE_EXCHANGE, "account=A$@X", 0 },
         { RMS_ROLE_SHAREPOINT, "account=a$@X", 0 },
@@ -322,16 +325,18 @@ same_name_under_two_roles_is_a_contradiction(void **state)
         assert_int_equal(parse(want[i].text, buf, &rule), RMS_ACL_FINE);
         rule.role = want[i].role;
 
-        earlier = rms_acl_conflict(list.rules, list.n, &rule);
+        earlier = rms_acl_conflict(list.rules, list.n, &rule, match_prefix);
         assert_int_equal(earlier ? earlier->line : 0, want[i].line);
     }
 
     /* a rule of the list itself is compared with those before it */
 
     list_add(&list, RMS_ROLE_USER, "any");
-    earlier = rms_acl_conflict(list.rules, list.n, &list.rules[5]);
+    earlier = rms_acl_conflict(list.rules, list.n, &list.rules[6],
+                               match_prefix);
     assert_ptr_equal(earlier, &list.rules[4]);
-    assert_null(rms_acl_conflict(list.rules, list.n, &list.rules[4]));
+    assert_null(rms_acl_conflict(list.rules, list.n, &list.rules[4],
+                                 match_prefix));
 }
 
 
@@ -500,14 +505,23 @@ foreign_realm_needs_a_rule_that_names_it(void **state)
         { RMS_ROLE_PARTNER, "any" },
         { RMS_ROLE_USER, "cert=" CERT_A },
         { RMS_ROLE_EXCHANGE, "account=A$@OTHER" },
-        { RMS_ROLE_SHAREPOINT, "account=~B" },
+        { RMS_ROLE_SHAREPOINT, "account=~B$@OTHER" },
         { RMS_ROLE_FCI, "sid=S-1-5-21-9-9-9-1" },
+        { RMS_ROLE_ADMIN, "account=~C" },
         { RMS_ROLE_NONE, NULL }
     };
 
     (void) state;
 
     list_init(&list, lines);
+
+    /* a pattern that matches, but does not spell the realm out */
+
+    c = caller("C$@OTHER");
+    assert_int_equal(matched_line(&list, &c), 6);
+    c.foreign = 1;
+    a = rms_acl_find(list.rules, list.n, &c, match_prefix);
+    assert_int_equal(a.reason, RMS_REASON_FOREIGN_REALM);
 
     c = caller("Z$@OTHER");
     c.foreign = 1;

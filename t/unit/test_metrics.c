@@ -22,7 +22,8 @@ every_counter_has_its_name(void **state)
     static const char  *want[] = {
         "requests", "forwarded", "denied", "rewritten", "urls_replaced",
         "auth_ok", "auth_legs", "orphaned_tasks", "pages", "body_bytes",
-        "identity_reloads", "identity_failures", "backend_errors"
+        "identity_reloads", "identity_failures", "backend_errors", "items",
+        "items_failed", "faults"
     };
 
     (void) state;

@@ -97,7 +97,7 @@ check(rms_replay_t *replay, uint32_t n, uint64_t now)
 
     hash_of(n, hash);
 
-    return rms_replay_check(replay, hash, now);
+    return rms_replay_check(replay, hash, now, 0);
 }
 
 
@@ -273,10 +273,10 @@ hash_of_zeros_is_remembered_like_any(void **state)
     memset(other, 0, sizeof(other));
     other[0] = 1;
 
-    assert_int_equal(rms_replay_check(c.replay, zeros, 5000), RMS_REPLAY_NEW);
-    assert_int_equal(rms_replay_check(c.replay, zeros, 5000),
+    assert_int_equal(rms_replay_check(c.replay, zeros, 5000, 0), RMS_REPLAY_NEW);
+    assert_int_equal(rms_replay_check(c.replay, zeros, 5000, 0),
                      RMS_REPLAY_SEEN);
-    assert_int_equal(rms_replay_check(c.replay, other, 5000), RMS_REPLAY_NEW);
+    assert_int_equal(rms_replay_check(c.replay, other, 5000, 0), RMS_REPLAY_NEW);
     assert_int_equal(rms_replay_stats(c.replay).used, 2);
 
     free(c.memory);
@@ -300,13 +300,13 @@ hashes_with_one_index_are_told_apart(void **state)
 
     for (i = 0; i < 64; i++) {
         hash[RMS_REPLAY_TAG - 1] = (unsigned char) i;
-        assert_int_equal(rms_replay_check(c.replay, hash, 5000),
+        assert_int_equal(rms_replay_check(c.replay, hash, 5000, 0),
                          RMS_REPLAY_NEW);
     }
 
     for (i = 0; i < 64; i++) {
         hash[RMS_REPLAY_TAG - 1] = (unsigned char) i;
-        assert_int_equal(rms_replay_check(c.replay, hash, 5000),
+        assert_int_equal(rms_replay_check(c.replay, hash, 5000, 0),
                          RMS_REPLAY_SEEN);
     }
 

@@ -60,7 +60,7 @@ sub proxy_lines {
     my @l = ("proxy_pass $b->{proxy}", 'proxy_http_version 1.1',
         'proxy_set_header Host $rms_upstream_host', 'proxy_set_header Connection ""',
         'proxy_request_buffering on', 'proxy_max_temp_file_size 0',
-        'proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering');
+        'proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset X-Accel-Limit-Rate');
     if ($b->{proxy} =~ /^https/) {
         push @l, 'proxy_ssl_name $rms_upstream_host', 'proxy_ssl_server_name on',
             'proxy_ssl_verify ' . ($b->{ssl_verify} || 'on'),
