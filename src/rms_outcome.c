@@ -715,7 +715,7 @@ rms_outcome_word_end(rms_outcome_t *o)
 static uint8_t
 rms_outcome_exception(const unsigned char *word, size_t len)
 {
-    uint8_t           i;
+    size_t            i;
     const rms_str_t  *e;
 
     if (len <= RMS_OUTCOME_SUFFIX_LEN) {
@@ -732,7 +732,7 @@ rms_outcome_exception(const unsigned char *word, size_t len)
         e = &rms_outcome_exceptions[i];
 
         if (e->len == len && memcmp(e->data, word, len) == 0) {
-            return i;
+            return (uint8_t) i;
         }
     }
 

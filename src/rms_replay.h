@@ -61,8 +61,9 @@ rms_replay_t *rms_replay_attach(void *memory, size_t entries, unsigned window);
 
 /*
  * Asks and remembers in one step.  keep: places that must stay free in this
- * generation, for callers that matter more; 0 for those.  now: seconds, never going backwards
- * matters: a step back keeps the present generation.  hash: 32 bytes.
+ * generation, for callers that matter more; 0 for those.  now: seconds, never
+ * going backwards matters: a step back keeps the present generation.  hash:
+ * 32 bytes.
  */
 rms_replay_e rms_replay_check(rms_replay_t *replay, const unsigned char *hash,
     uint64_t now, size_t keep);

@@ -157,6 +157,22 @@ for (['chunks that are none', "Transfer-Encoding: chunked\r\n\r\nzzz\r\n"], ['a 
     ok(!$r || !$r->{complete} || $r->status != 200, "07, $what: the client can tell");
     gone("01, $what", post_sample('01'), 502);
 }
+# RFC 9110 15.2: an interim answer is never the last, and never goes on
+for (['100 and a 401', "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n"],
+    ['101', "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"], ['103', "HTTP/1.1 103 Early Hints\r\n\r\n"])
+{
+    my ($what, $bytes) = @$_;
+    spew($saying, $bytes);
+    for my $name (qw(07 01)) {
+        my $r = post_sample($name);
+        gone("$name, $what", $r, 502);
+        unlike($r->header('www-authenticate') || '', qr/NTLM/, "$name, $what: no challenge of the backend");
+    }
+}
+
+# one name for the coding of a body, or none can be believed
+spew($saying, "HTTP/1.1 200 OK\r\n$soap\r\nContent-Encoding: br\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx");
+gone('01, two codings', post_sample('01'), 502);
 logs_clean(errors => 1);
 $n->quit;
 

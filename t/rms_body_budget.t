@@ -137,6 +137,19 @@ $r = $c->response;
 ok(!$r || $r->status == 408, 'and is given up');
 free('all of them give back');
 
+# framing counts: chunk extensions cannot fill what the budget never saw
+$c = client(addr(), $n->port);
+$c->write(build_request(method => 'POST', path => $s->{path}, body => '', headers => [@{ $s->{headers} },
+    [Authorization => negotiate('EXCH01$')], ['Transfer-Encoding', 'chunked'], ['Content-Length', undef]]));
+my $extension = '1;' . 'x' x 60000 . "\r\n \r\n";
+my $sent = 0;
+eval { while ($sent < 40 * $MB) { $c->write($extension); $sent += length $extension; } };
+$r = eval { $c->response };
+ok(!$r || $r->status == 413 || $r->status == 400, 'a body that is all framing is refused');
+cmp_ok($sent, '<', 40 * $MB, 'before it is through') if !$r;
+$c->reset;
+free('and gives back');
+
 # requests of one connection do not add up
 $c = client(addr(), $n->port);
 my @status;

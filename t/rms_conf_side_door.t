@@ -84,6 +84,30 @@ is(post_sample('07')->status, 200, 'and the next one gets through');
 unlike(nginx()->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing alarming in the error log');
 nginx()->stop;
 
+# A rewrite in a hand-over location would undo the table.
+forget_journal();
+for my $flag (qw(break last)) {
+    nginx(backends => [{ name => 'azure', proxy_extra => "rewrite ^ /_wmcs/decommission/decommission.asmx $flag;" }]);
+    my $r = post_sample('07');
+    is($r->status, 403, "a rewrite with $flag in a hand-over location is refused");
+    is(scalar(journal('azure')), 0, 'and the backend sees nothing');
+    like(nginx()->error_log, qr/reason=no_verdict .*rewrites nothing/, 'the log says why') if $flag eq 'break';
+    nginx()->stop;
+}
+
+# A body that was half read when an error_page brought it back is not read on.
+nginx(backends => ['azure'], location => 'error_page 400 = @again;',
+    locations => 'location @again { rms_auth negotiate; rms_pass azure; }');
+my $half = client(addr(), nginx()->port);
+my $seven = sample('07');
+$half->write(build_request(method => 'POST', path => $seven->{path}, body => '', headers => [@{ $seven->{headers} },
+    [Authorization => negotiate('EXCH01$')], ['Transfer-Encoding', 'chunked'], ['Content-Length', undef]])
+    . "100\r\n" . substr($seven->{request}, 0, 256) . "\r\nzz\r\n");
+my $answer = $half->response;
+ok($answer && $answer->status == 404, 'a body with a broken chunk is refused') or diag $answer ? $answer->status : 'nothing';
+is(scalar(journal('azure')), 0, 'and no half of it is forwarded');
+nginx()->stop;
+
 # rms_pass holds inside an "if" and a limit_except of its location.
 nginx(backends => ['azure'], location => 'if ($request_method = POST) { set $x 1; } limit_except GET POST { allow all; }');
 is(post_sample('07')->status, 200, 'an "if" beside rms_pass does not take the location away from it');

@@ -71,9 +71,9 @@ my %asked = (%login, 'counters.requests' => 1);
 my $body = sub { ('counters.body_bytes' => length sample($_[0])->{request}) };
 
 moved('allowed', sub { post_sample('07') }, %asked, $body->('07'), 'counters.forwarded' => 1,
-    'operations.AcquireLicense.forwarded' => 1, 'backends.azure.requests' => 1);
+    'counters.items' => 1, 'operations.AcquireLicense.forwarded' => 1, 'backends.azure.requests' => 1);
 moved('allowed, at the other backend', sub { post_sample('07e') }, %asked, $body->('07e'), 'counters.forwarded' => 1,
-    'operations.AcquireLicense.forwarded' => 1, 'backends.adrms.requests' => 1);
+    'counters.items' => 1, 'operations.AcquireLicense.forwarded' => 1, 'backends.adrms.requests' => 1);
 my $urls = () = sample('12')->{relayed} =~ /\Q$RMS::Nginx::PUBLIC_URL\E/g;
 moved('rewritten', sub { post_sample('12') }, %asked, $body->('12'), 'counters.forwarded' => 1,
     'counters.rewritten' => 1, 'counters.urls_replaced' => $urls,

@@ -36,7 +36,8 @@ configure() {
 
 stale() {
     [ ! -e "$dir/objs/Makefile" ] \
-        || [ -n "$(find config t/asan/build.sh t/asan/leak/config \
+        || [ -n "$(find config t/asan/build.sh t/make/asan.mk \
+                        t/asan/leak/config \
                         "$dir/src/configure" \
                         -newer "$dir/objs/Makefile")" ]
 }

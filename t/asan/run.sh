@@ -27,9 +27,8 @@ export TEST_RMS_STATIC=1 TEST_NGINX_BINARY="$root/$build/nginx"
 export TEST_RMS_DEADLINE="${TEST_RMS_DEADLINE:-60}" TEST_RMS_GRACE=3
 export LEAK_CHECK_LOG="$out/.leaks"
 
-export UBSAN_OPTIONS="print_stacktrace=1:log_path=$out/ubsan"
 export LSAN_OPTIONS="suppressions=$root/t/asan/lsan.supp:print_suppressions=0"
-asan="detect_leaks=1:log_path=$out/asan"
+asan="detect_leaks=1:handle_sigill=1:log_path=$out/asan"
 
 failed=0
 
@@ -47,7 +46,7 @@ reports=$(find "$out" -type f -not -name '.*' | wc -l)
 workers=$(wc -c <"$out/.leaks")
 
 if [ "$reports" -ne 0 ]; then
-    grep -hE 'SUMMARY:|runtime error:' "$out"/* | sort | uniq -c >&2
+    grep -h SUMMARY: "$out"/* | sort | uniq -c >&2
     echo "sanitizers: $reports reports, see $build/reports" >&2
     failed=1
 fi

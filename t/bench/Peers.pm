@@ -55,6 +55,7 @@ events { worker_connections 1024; }
 http {
     access_log off;
     keepalive_requests 100000000;
+    keepalive_timeout 600s;
     client_max_body_size 16m;
     client_body_buffer_size 1m;
     proxy_http_version 1.1;
@@ -87,7 +88,7 @@ sub start_nginx {
 sub upstream {
     my ($name) = @_;
     return "upstream $name { server " . at('backend')
-        . "; keepalive 32; keepalive_requests 100000000; }\n";
+        . "; keepalive 32; keepalive_requests 100000000; keepalive_timeout 600s; }\n";
 }
 
 my $modules = '/usr/lib/nginx/modules';

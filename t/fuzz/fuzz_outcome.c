@@ -24,6 +24,11 @@ feed(rms_outcome_t *o, rms_operation_e op, const uint8_t *data, size_t size,
     for ( /* void */ ; size; data += n, size -= n) {
         n = size < step ? size : step;
 
+        if (n == 1) {
+            rms_outcome_feed(o, data, 1);
+            continue;
+        }
+
         /* exact size, so that a sanitizer sees a read past the end */
 
         piece = malloc(n);

@@ -306,9 +306,11 @@ look_alikes_are_not_counted(void **state)
                       "<AcquireLicenseException.AcquireLicenseException/>"
                       "<AcquireLicenseException:x/>")), LICENCE, 1, 0, NULL },
         { RESULT(ITEM("<XrML a='/'>" FAILED("AcquireLicenseException")
-                      "<Xr></Xr></x:XrML><!--</XrML>--><![CDATA[</XrML>]]>"
-                      ITEM("") "<XrML/></XrML>")
-                 ITEM("<x:XrML></x:XrML>")), LICENCE, 2, 0, NULL },
+                      "<Xr></Xr></x:XrML>" FAILED("AcquireLicenseException")
+                      "<XrML/></XrML>")
+                 ITEM("<XrML><!--</XrML>--><![CDATA[</XrML>]]>"
+                      FAILED("AcquireLicenseException") ITEM("") "</XrML>")
+                 ITEM("<x:XrML></x:XrML>")), LICENCE, 3, 0, NULL },
         { OPEN "<r><s:Fault><faultstring>System.FormatException</faultstring>"
           "</s:Fault></r>" CLOSE, LICENCE, 0, 0, NULL },
         { OPEN "<r/><s:Fault/>" CLOSE, RMS_OP_CERTIFY, 0, 0, NULL },
@@ -378,6 +380,9 @@ a_fault_is_the_innermost_known_exception(void **state)
         { OPEN "<s:Fault><detail><faultstring>System.FormatException"
           "</faultstring></detail><faultstring>System.ArgumentException: x"
           "</faultstring></s:Fault>" CLOSE, LICENCE, 0, 0, "Argument" },
+        { OPEN "<s:Fault><faultstring>x</faultstring><detail><faultcode>"
+          "System.FormatException</faultcode></detail></s:Fault>" CLOSE,
+          LICENCE, 0, 0, "other" },
         { OPEN "<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode>"
           "<s:Value>System.FormatException</s:Value></s:Subcode></s:Code>"
           "<s:Reason><s:Text xml:lang='en'>x</s:Text></s:Reason></s:Fault>"

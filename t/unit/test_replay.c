@@ -273,10 +273,12 @@ hash_of_zeros_is_remembered_like_any(void **state)
     memset(other, 0, sizeof(other));
     other[0] = 1;
 
-    assert_int_equal(rms_replay_check(c.replay, zeros, 5000, 0), RMS_REPLAY_NEW);
+    assert_int_equal(rms_replay_check(c.replay, zeros, 5000, 0),
+                     RMS_REPLAY_NEW);
     assert_int_equal(rms_replay_check(c.replay, zeros, 5000, 0),
                      RMS_REPLAY_SEEN);
-    assert_int_equal(rms_replay_check(c.replay, other, 5000, 0), RMS_REPLAY_NEW);
+    assert_int_equal(rms_replay_check(c.replay, other, 5000, 0),
+                     RMS_REPLAY_NEW);
     assert_int_equal(rms_replay_stats(c.replay).used, 2);
 
     free(c.memory);
