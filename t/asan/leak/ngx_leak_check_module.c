@@ -10,12 +10,14 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <ngx_http.h>
 
 #include <sanitizer/lsan_interface.h>
 
 
 static ngx_int_t ngx_leak_check_init_module(ngx_cycle_t *cycle);
 static void ngx_leak_check_exit_process(ngx_cycle_t *cycle);
+static void ngx_leak_check_sessions(ngx_cycle_t *cycle);
 static void ngx_leak_check(void);
 
 
@@ -62,7 +64,49 @@ static void
 ngx_leak_check_exit_process(ngx_cycle_t *cycle)
 {
     if (ngx_leak_check_log != NULL && ngx_exiting && !ngx_terminate) {
+        ngx_leak_check_sessions(cycle);
         (void) atexit(ngx_leak_check);
+    }
+}
+
+
+/*
+ * nginx keeps the last TLS session of each backend, and the end of a worker
+ * does not free it.
+ */
+
+static void
+ngx_leak_check_sessions(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_http_upstream_rr_peer_t     *peer;
+    ngx_http_upstream_rr_peers_t    *peers;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_upstream_module);
+    if (umcf == NULL) {
+        return;
+    }
+
+    uscfp = umcf->upstreams.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        for (peers = uscfp[i]->peer.data; peers; peers = peers->next) {
+
+            if (peers->shpool) {
+                break;
+            }
+
+            for (peer = peers->peer; peer; peer = peer->next) {
+                if (peer->ssl_session) {
+                    SSL_SESSION_free(peer->ssl_session);
+                    peer->ssl_session = NULL;
+                }
+            }
+        }
     }
 }
 
