@@ -140,7 +140,7 @@ ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
     *slot = rule;
 
     list->hash = list->hash * 31 + role;
-    list->hash = ngx_murmur_hash2(text->data, text->len) ^ list->hash;
+    list->hash ^= ngx_crc32_long(text->data, text->len);
 
     return NGX_CONF_OK;
 }

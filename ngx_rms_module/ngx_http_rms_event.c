@@ -261,13 +261,20 @@ ngx_http_rms_seen(ngx_http_rms_shared_t *shared, uint64_t account)
 }
 
 
+/* FNV-1a: not against an adversary, who gains a log line more or less. */
+
 static uint64_t
 ngx_http_rms_account_hash(ngx_str_t *account)
 {
+    size_t    i;
     uint64_t  hash;
 
-    hash = ngx_murmur_hash2(account->data, account->len);
-    hash = (hash << 32) | ngx_crc32_long(account->data, account->len);
+    hash = 0xcbf29ce484222325;
+
+    for (i = 0; i < account->len; i++) {
+        hash ^= account->data[i];
+        hash *= 0x100000001b3;
+    }
 
     return hash ? hash : 1;
 }

@@ -174,11 +174,12 @@ like(nginx()->error_log, qr/event=2001 not authorised: account="ROGUE01\$\@RMS\.
 # clients give up
 sub trips {
     my ($code) = @_;
-    last_line();
-    my $before = slurp(nginx()->prefix . '/access.log') =~ tr/\n//;
+
+    # a marker's own line may be written after its answer has come
+    my $asked = sub { last_line(); scalar grep { !/"\/marker"/ } split /\n/, slurp(nginx()->prefix . '/access.log') };
+    my $before = $asked->();
     $code->();
-    last_line();
-    return (slurp(nginx()->prefix . '/access.log') =~ tr/\n//) - $before - 1;
+    return $asked->() - $before;
 }
 
 my $wrong = mkticket(wrong_key => 1);
