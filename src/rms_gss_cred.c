@@ -41,7 +41,7 @@ static int rms_gss_cred_idle(rms_gss_acceptor_t *acceptor,
 static OM_uint32 rms_gss_cred_acquire(const rms_gss_acceptor_t *acceptor,
     gss_cred_id_t *cred, OM_uint32 *minor);
 static OM_uint32 rms_gss_cred_mechs(const rms_gss_acceptor_t *acceptor,
-    gss_name_t name, gss_cred_id_t *cred, OM_uint32 *minor);
+    gss_cred_id_t *cred, OM_uint32 *minor);
 static int rms_gss_stamp(const char *path, rms_gss_stamp_t *stamp);
 static void rms_gss_status_text(OM_uint32 code, int type, rms_line_t *line);
 
@@ -212,32 +212,20 @@ rms_gss_cred_give(rms_gss_acceptor_t *acceptor, rms_gss_cred_t *cred)
 
 
 /*
- * For "HTTP" without a host: any key HTTP/... of the keytab, no other, and no
- * DNS (a name with a host would be looked up).
+ * For no name in particular: any key of the keytab may open a ticket, and
+ * rms_gss_accept() then looks at the service the ticket was for.  A service
+ * name, even "HTTP" without a host, makes libkrb5 resolve this host's name.
  */
 
 static OM_uint32
 rms_gss_cred_acquire(const rms_gss_acceptor_t *acceptor, gss_cred_id_t *cred,
     OM_uint32 *minor)
 {
-    OM_uint32        major, ignored;
-    gss_name_t       name;
-    gss_buffer_desc  service;
+    OM_uint32  major, ignored;
 
     *cred = GSS_C_NO_CREDENTIAL;
 
-    service.value = (void *) "HTTP";
-    service.length = 4;
-
-    major = gss_import_name(minor, &service, GSS_C_NT_HOSTBASED_SERVICE,
-                            &name);
-    if (GSS_ERROR(major)) {
-        return major;
-    }
-
-    major = rms_gss_cred_mechs(acceptor, name, cred, minor);
-
-    (void) gss_release_name(&ignored, &name);
+    major = rms_gss_cred_mechs(acceptor, cred, minor);
 
     if (GSS_ERROR(major)) {
         (void) gss_release_cred(&ignored, cred);
@@ -254,8 +242,8 @@ rms_gss_cred_acquire(const rms_gss_acceptor_t *acceptor, gss_cred_id_t *cred,
  */
 
 static OM_uint32
-rms_gss_cred_mechs(const rms_gss_acceptor_t *acceptor, gss_name_t name,
-    gss_cred_id_t *cred, OM_uint32 *minor)
+rms_gss_cred_mechs(const rms_gss_acceptor_t *acceptor, gss_cred_id_t *cred,
+    OM_uint32 *minor)
 {
     OM_uint32                    major;
     gss_OID_set_desc             krb5;
@@ -274,13 +262,14 @@ rms_gss_cred_mechs(const rms_gss_acceptor_t *acceptor, gss_name_t name,
     krb5.count = 1;
     krb5.elements = &rms_gss_krb5;
 
-    major = gss_acquire_cred_from(minor, name, GSS_C_INDEFINITE, &krb5,
-                                  GSS_C_ACCEPT, &store, cred, NULL, NULL);
+    major = gss_acquire_cred_from(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE,
+                                  &krb5, GSS_C_ACCEPT, &store, cred, NULL,
+                                  NULL);
     if (GSS_ERROR(major)) {
         return major;
     }
 
-    major = gss_add_cred_from(minor, *cred, name, &rms_gss_spnego,
+    major = gss_add_cred_from(minor, *cred, GSS_C_NO_NAME, &rms_gss_spnego,
                               GSS_C_ACCEPT, GSS_C_INDEFINITE, GSS_C_INDEFINITE,
                               &store, NULL, NULL, NULL, NULL);
     if (GSS_ERROR(major)) {

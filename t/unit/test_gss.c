@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <pthread.h>
 #include <unistd.h>
+#include <netdb.h>
 
 #include <cmocka.h>
 #include <gssapi/gssapi.h>
@@ -446,8 +447,69 @@ other_service_of_the_same_keytab_is_refused(void **state)
 
     spec = spec_default();
     spec.service = "host/rmsconnector.rms.test@RMS.TEST";
-    assert_fails(&spec, "wrong service: the ticket is for "
-                        "\"host/rmsconnector.rms.test@RMS.TEST\"");
+    assert_fails(&spec, "wrong service, not HTTP/: account=\"" CLIENT "\""
+                        " service=\"host/rmsconnector.rms.test@RMS.TEST\"");
+}
+
+
+/*
+ * libkrb5 finds these instead of the C library's: with a stock krb5.conf a
+ * service name would be resolved, and a login would wait for a dead DNS.
+ */
+
+static unsigned  name_lookups;
+
+
+int
+getaddrinfo(const char *node, const char *service,
+    const struct addrinfo *hints, struct addrinfo **res)
+{
+    (void) node;
+    (void) service;
+    (void) hints;
+    (void) res;
+
+    name_lookups++;
+
+    return EAI_AGAIN;
+}
+
+
+static void
+login_resolves_no_name(void **state)
+{
+    FILE                *f;
+    char                *conf;
+    ticket_spec_t        spec;
+    rms_gss_login_t      login;
+    rms_gss_acceptor_t  *stock;
+
+    (void) state;
+
+    spec = spec_default();
+    conf = strdup(getenv("KRB5_CONFIG"));
+
+    f = fopen(ticket_path("stock.conf"), "w");
+    assert_non_null(f);
+    assert_true(fputs("[libdefaults]\n", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+
+    stock = rms_gss_acceptor_create(ticket_path("http.keytab"));
+    assert_non_null(stock);
+
+    login.token = ticket_krb5(&spec);
+
+    assert_int_equal(setenv("KRB5_CONFIG", ticket_path("stock.conf"), 1), 0);
+    name_lookups = 0;
+    login = leg(stock, login.token, NULL);
+    assert_int_equal(setenv("KRB5_CONFIG", conf, 1), 0);
+
+    assert_int_equal(login.status, RMS_GSS_DONE);
+    assert_int_equal(name_lookups, 0);
+
+    rms_gss_login_free(&login);
+    rms_gss_acceptor_free(stock);
+    free(conf);
 }
 
 
@@ -1198,6 +1260,7 @@ main(void)
         cmocka_unit_test(clock_skew_is_said_with_both_clocks),
         cmocka_unit_test(key_trouble_is_told_apart),
         cmocka_unit_test(other_service_of_the_same_keytab_is_refused),
+        cmocka_unit_test(login_resolves_no_name),
         cmocka_unit_test(several_services_of_one_keytab_are_accepted),
         cmocka_unit_test(foreign_realm_is_marked),
         cmocka_unit_test(control_characters_in_a_principal_are_refused),
