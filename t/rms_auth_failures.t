@@ -145,7 +145,7 @@ for my $case (
     ['an account without a name', made(client => 'WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS'),
         qr/${bad}an anonymous ticket/],
     ['another service of the keytab', made(service => "host/$HTTP\@RMS.TEST"),
-        qr/${bad}wrong service: the ticket is for "host\/$HTTP\@RMS\.TEST", only HTTP\/ services/])
+        qr/${bad}wrong service, not HTTP\/: account=".*" service="host\/$HTTP\@RMS\.TEST"/])
 {
     fails($case->[0], [$case->[1]], 401, 'auth_failed', $case->[2]);
 }

@@ -104,7 +104,7 @@ for my $name ($HTTP, 'rms.rms.test') {
     is($r->status, 200, "HTTP/$name is a key of the keytab");
 }
 my %refused = (
-    "host\@$HTTP" => qr/wrong service: the ticket is for "host\/$HTTP\@RMS\.TEST", only HTTP\//,
+    "host\@$HTTP" => qr/wrong service, not HTTP\/: account=".*" service="host\/$HTTP\@RMS\.TEST"/,
     'HTTP@wrong.rms.test' => qr/wrong service: no key for it in the keytab.*"HTTP\/$HTTP\@RMS\.TEST"/,
 );
 for my $service (sort keys %refused) {
