@@ -16,6 +16,9 @@ static ngx_int_t ngx_http_rms_header_filter(ngx_http_request_t *r);
 static ngx_http_rms_ctx_t *ngx_http_rms_too_large(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_error_page(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_replace(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_uint_t status, rms_reason_e reason);
+static void ngx_http_rms_hide_all(ngx_http_request_t *r);
 static rms_reason_e ngx_http_rms_handover_reason(ngx_uint_t status,
     rms_reason_e reason);
 static ngx_int_t ngx_http_rms_backend_answer(ngx_http_request_t *r,
@@ -165,7 +168,6 @@ ngx_http_rms_too_large(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_rms_error_page(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    ngx_str_t                 after = ngx_string(NGX_HTTP_RMS_RETRY_AFTER);
     ngx_uint_t                status;
     rms_reason_e              reason;
     ngx_http_rms_loc_conf_t  *rlcf;
@@ -186,12 +188,6 @@ ngx_http_rms_error_page(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
         if (status == NGX_HTTP_BAD_GATEWAY) {
             status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        }
-
-        if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-            && ngx_http_rms_header_out(r, "Retry-After", &after) == NULL)
-        {
-            return NGX_ERROR;
         }
     }
 
@@ -236,9 +232,8 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         /* the proxy module took it for HTTP/0.9 */
 
         r->http_version = r->http_major * 1000 + r->http_minor;
-        ngx_http_rms_hide_all(r);
 
-        return ngx_http_rms_replace(r, ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+        return ngx_http_rms_instead(r, ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
                                     RMS_REASON_BACKEND_DOWN);
     }
 
@@ -249,9 +244,8 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                            "answer of backend \"%V\" not usable: interim "
                            "status=%ui operation=%V", &ctx->backend->name,
                            status, &ctx->operation->name);
-        ngx_http_rms_hide_all(r);
 
-        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+        return ngx_http_rms_instead(r, ctx, NGX_HTTP_BAD_GATEWAY,
                                     RMS_REASON_BACKEND_ANSWER);
     }
 
@@ -260,9 +254,8 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                            "backend \"%V\" refused our identity: status=%ui "
                            "endpoint=%V", &ctx->backend->name, status,
                            &ctx->path.endpoint->path);
-        ngx_http_rms_hide_all(r);
 
-        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+        return ngx_http_rms_instead(r, ctx, NGX_HTTP_BAD_GATEWAY,
                                     RMS_REASON_BACKEND_REFUSED);
     }
 
@@ -275,9 +268,7 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     r->headers_out.www_authenticate = NULL;
 
     if (ngx_http_rms_map_locations(r, ctx) != NGX_OK) {
-        ngx_http_rms_hide_all(r);
-
-        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+        return ngx_http_rms_instead(r, ctx, NGX_HTTP_BAD_GATEWAY,
                                     RMS_REASON_BACKEND_ANSWER);
     }
 
@@ -291,13 +282,35 @@ ngx_http_rms_backend_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 }
 
 
-/* Puts a short plain text in place of whatever was to be sent. */
+/* In place of an answer of a backend, of which no header is kept. */
 
 ngx_int_t
+ngx_http_rms_instead(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_uint_t status, rms_reason_e reason)
+{
+    ngx_http_rms_hide_all(r);
+
+    return ngx_http_rms_replace(r, ctx, status, reason);
+}
+
+
+/* Puts a short plain text in place of whatever was to be sent. */
+
+static ngx_int_t
 ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_uint_t status, rms_reason_e reason)
 {
+    ngx_str_t  after = ngx_string(NGX_HTTP_RMS_RETRY_AFTER);
+
     ctx->answer_reason = reason;
+
+    /* of the refusals before a hand-over, each brings its own */
+
+    if (ctx->handed_over && status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_rms_header_out(r, "Retry-After", &after) == NULL)
+    {
+        return NGX_ERROR;
+    }
 
     if (ngx_http_rms_plain_text(r, status, reason, &ctx->plain) != NGX_OK) {
         return NGX_ERROR;
@@ -329,7 +342,7 @@ ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 }
 
 
-void
+static void
 ngx_http_rms_hide_all(ngx_http_request_t *r)
 {
     ngx_uint_t        i;

@@ -423,9 +423,8 @@ ngx_str_t ngx_http_rms_escape(ngx_pool_t *pool, const rms_str_t *value);
 
 ngx_int_t ngx_http_rms_next_header(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_next_body(ngx_http_request_t *r, ngx_chain_t *in);
-ngx_int_t ngx_http_rms_replace(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+ngx_int_t ngx_http_rms_instead(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_uint_t status, rms_reason_e reason);
-void ngx_http_rms_hide_all(ngx_http_request_t *r);
 void ngx_http_rms_leave_backend(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_add_token(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);

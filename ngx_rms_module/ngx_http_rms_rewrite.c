@@ -74,9 +74,8 @@ ngx_http_rms_collect_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
                            "answer of backend \"%V\" not usable: %s "
                            "operation=%V", &ctx->backend->name, why,
                            &ctx->operation->name);
-        ngx_http_rms_hide_all(r);
 
-        return ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+        return ngx_http_rms_instead(r, ctx, NGX_HTTP_BAD_GATEWAY,
                                     RMS_REASON_BACKEND_ANSWER);
     }
 
@@ -499,9 +498,7 @@ ngx_http_rms_fail_answer(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ctx->collecting = 0;
     ctx->token_added = 0;
 
-    ngx_http_rms_hide_all(r);
-
-    if (ngx_http_rms_replace(r, ctx, NGX_HTTP_BAD_GATEWAY,
+    if (ngx_http_rms_instead(r, ctx, NGX_HTTP_BAD_GATEWAY,
                              RMS_REASON_BACKEND_ANSWER)
         != NGX_OK
         || ngx_http_rms_add_token(r, ctx) != NGX_OK)
