@@ -271,6 +271,45 @@ line_stays_in_its_buffer(void **state)
 }
 
 
+static void
+clock_skew_is_the_configured_one_and_never_less_than_mit_s(void **state)
+{
+    size_t   i;
+    FILE    *f;
+    char    *conf;
+
+    static const struct {
+        const char  *text;
+        unsigned     skew;
+    } rows[] = {
+        { "[libdefaults]\n", 300 },
+        { "[libdefaults]\n  clockskew = 900\n", 900 },
+        { "[libdefaults]\n  clockskew = 60\n", 300 },
+        { "[libdefaults]\n  clockskew = soon\n", 300 }
+    };
+
+    (void) state;
+
+    conf = strdup(getenv("KRB5_CONFIG"));
+    assert_non_null(conf);
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        f = fopen(ticket_path("skew.conf"), "w");
+        assert_non_null(f);
+        assert_true(fputs(rows[i].text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+
+        assert_int_equal(setenv("KRB5_CONFIG", ticket_path("skew.conf"), 1),
+                         0);
+        assert_int_equal(rms_gss_clock_skew(), rows[i].skew);
+        assert_int_equal(unlink(ticket_path("skew.conf")), 0);
+    }
+
+    assert_int_equal(setenv("KRB5_CONFIG", conf, 1), 0);
+    free(conf);
+}
+
+
 static int
 setup(void **state)
 {
@@ -302,7 +341,9 @@ main(void)
         cmocka_unit_test(what_is_no_file_is_not_opened_for_long),
         cmocka_unit_test(keytab_without_http_key_names_what_it_has),
         cmocka_unit_test(weak_keys_alone_are_told),
-        cmocka_unit_test(line_stays_in_its_buffer)
+        cmocka_unit_test(line_stays_in_its_buffer),
+        cmocka_unit_test(
+                clock_skew_is_the_configured_one_and_never_less_than_mit_s)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -203,6 +203,42 @@ step_back_of_the_clock_forgets_nothing(void **state)
 
 
 static void
+places_that_are_kept_are_for_others(void **state)
+{
+    size_t         i;
+    cache_t        c;
+    unsigned char  hash[32];
+
+    (void) state;
+
+    c = cache(100);
+    memset(hash, 0, sizeof(hash));
+
+    for (i = 0; i < 75; i++) {
+        hash[0] = (unsigned char) (i + 1);
+        assert_int_equal(rms_replay_check(c.replay, hash, 5000, 25),
+                         RMS_REPLAY_NEW);
+    }
+
+    hash[0] = 200;
+    assert_int_equal(rms_replay_check(c.replay, hash, 5000, 25),
+                     RMS_REPLAY_FULL);
+    assert_int_equal(rms_replay_check(c.replay, hash, 5000, 0),
+                     RMS_REPLAY_NEW);
+
+    /* what is known is known to all, and time makes room */
+
+    assert_int_equal(rms_replay_check(c.replay, hash, 5000, 25),
+                     RMS_REPLAY_SEEN);
+    hash[0] = 201;
+    assert_int_equal(rms_replay_check(c.replay, hash, 5000 + WINDOW, 25),
+                     RMS_REPLAY_NEW);
+
+    free(c.memory);
+}
+
+
+static void
 full_cache_refuses_the_new_and_knows_the_old(void **state)
 {
     size_t              i, k, entries;
@@ -515,6 +551,7 @@ main(void)
         cmocka_unit_test(cache_survives_at_another_address),
         cmocka_unit_test(foreign_memory_is_not_taken_over),
         cmocka_unit_test(only_a_longer_window_counts_after_a_take_over),
+        cmocka_unit_test(places_that_are_kept_are_for_others),
         cmocka_unit_test(size_and_fit_agree),
         cmocka_unit_test(random_use_agrees_with_a_naive_set)
     };
