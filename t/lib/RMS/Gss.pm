@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
+use Digest::SHA qw(sha256);
 use Exporter qw(import);
 use GSSAPI;
 use MIME::Base64 qw(encode_base64 decode_base64);
@@ -14,7 +15,7 @@ use MIME::Base64 qw(encode_base64 decode_base64);
 use RMS::Env;
 use RMS::KDC;
 
-our @EXPORT = qw(gss negotiate tlv);
+our @EXPORT = qw(gss negotiate tlv endpoint_binding);
 
 # every token made, so that no_secrets() can look for it
 our @MADE;
@@ -38,6 +39,7 @@ my %MECH_LIST = (
 #   negoex:  NEGOEX first: the acceptor asks for Kerberos and for a MIC of the
 #            list, since the choice was not the client's (RFC 4178 5): three
 #            legs, or two with one_way => 1, where the context stands at once
+# binding => $bytes: the client's channel binding, see endpoint_binding()
 sub gss {
     my (%o) = @_;
     my $self = bless {
@@ -57,6 +59,23 @@ sub tlv {
     return $tag . $size . $value;
 }
 
+sub bindings {
+    my ($self) = @_;
+    return GSS_C_NO_CHANNEL_BINDINGS unless defined $self->{binding};
+    my $b = GSSAPI::Binding->new;
+    $b->set_initiator(0, '');       # no addresses: the hash covers their type
+    $b->set_acceptor(0, '');
+    $b->set_appl_data($self->{binding});
+    return $b;
+}
+
+# endpoint_binding($certificate_file) - what RFC 5929 binds to, of a SHA-256 one.
+sub endpoint_binding {
+    my ($file) = @_;
+    my ($pem) = slurp($file) =~ /-BEGIN CERTIFICATE-+\n(.*?)-/s or croak "$file: no certificate";
+    return 'tls-server-end-point:' . sha256(decode_base64($pem));
+}
+
 sub init {
     my ($self, $in) = @_;
     my ($name, $oid, $out);
@@ -69,7 +88,7 @@ sub init {
     croak "gss: $self->{service}" unless $status;
     my $flags = GSS_C_REPLAY_FLAG | ($self->{one_way} ? 0 : GSS_C_MUTUAL_FLAG);
     $status = $self->{context}->init(GSS_C_NO_CREDENTIAL, $name, $oid,
-        $flags, 0, GSS_C_NO_CHANNEL_BINDINGS, $in, undef, $out, undef, undef);
+        $flags, 0, $self->bindings, $in, undef, $out, undef, undef);
     if (GSSAPI::Status::GSS_ERROR($status->major)) {
         croak 'gss: ' . join ' ', $status->generic_message, $status->specific_message;
     }

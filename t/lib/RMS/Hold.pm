@@ -1,7 +1,7 @@
 package RMS::Hold;
 
 # Logins that stay on the thread pool for as long as a test wants: a lock on the
-# keytab, for which MIT waits.
+# keytab, for which MIT waits when it reads one that has changed.
 
 use strict;
 use warnings;
@@ -20,13 +20,15 @@ our @EXPORT = qw(hold let_go logins);
 my $lock;
 
 # hold($file) - an "open file description" lock on a keytab (default: the one of
-# the KDC): it excludes readers, also those of this process, until let_go().
+# the KDC): it excludes readers, also those of this process, until let_go().  The
+# file has changed, as far as its times tell.
 sub hold {
     my ($file) = @_;
     $file ||= kdc()->keytab;
     open $lock, '+<', $file or croak "$file: $!";
     my $exclusive = pack 's s x4 q q i x4', 1, 0, 0, 0, 0;      # F_WRLCK
     wait_for(sub { fcntl $lock, 37, $exclusive }, 'F_OFD_SETLK');
+    utime undef, undef, $file or croak "$file: $!";
     return;
 }
 

@@ -23,7 +23,10 @@ our @USERS    = qw(alice bob);
 our @SERVICES = qw(HTTP/rmsconnector.rms.test HTTP/rms.rms.test
     host/rmsconnector.rms.test);
 
-my $current;
+our $current;
+
+# use_kdc($kdc) - from now on this one is the KDC (RMS::AD).
+sub use_kdc { return $current = shift }
 
 # kdc(foreign => 0|1) - the KDC, started on first use.  Before that, realm =>
 # and services => [HTTP/name, ...] may replace RMS.TEST and its services.
@@ -91,6 +94,11 @@ sub env {
     $env{KRB5CCNAME} = $self->ccache($account) if defined $account;
     return \%env;
 }
+
+# server_env(), server_main() - what nginx is started with, and directives of its
+# main context that go with it.
+sub server_env { return { KRB5_CONFIG => $_[0]->env->{KRB5_CONFIG} } }
+sub server_main { return '' }
 
 sub realm_env {
     my ($self, $realm) = @_;
@@ -248,7 +256,9 @@ sub kvno {
 
 # mkticket(%o) - a service ticket from a keytab, without a KDC; returns the name
 # of a ticket cache.  client, service (with realm), keytab, life and begin
-# (seconds, begin counted from now), kvno, wrong_key => 1, enctype.
+# (seconds, begin counted from now), kvno, wrong_key => 1, enctype, logon_info
+# (bytes of RMS::PAC for a PAC), requester (a packed SID for it), bad_pac => 1 (its
+# signature is wrong).
 sub mkticket {
     my (%o) = @_;
     my $kdc = kdc();
@@ -265,6 +275,11 @@ sub mkticket {
     push @args, '-l', $o{life} if defined $o{life};
     push @args, '-b', $o{begin} if defined $o{begin};
     push @args, '-e', $o{enctype} if defined $o{enctype};
+    if (defined $o{logon_info}) {
+        push @args, '-L', spew("$kdc->{dir}/made.$n.logon", $o{logon_info}),
+            $o{bad_pac} ? '-x' : ();
+        push @args, '-R', spew("$kdc->{dir}/made.$n.sid", $o{requester}) if $o{requester};
+    }
     my $keytab = $o{keytab} || $kdc->keytab;
     if ($o{wrong_key}) {
         $keytab = "$kdc->{dir}/made.$n.keytab";

@@ -143,6 +143,7 @@ sub conf {
     $main .= 'user ' . worker_user() . ' ' . worker_group() . ";\n" if $> == 0;
     $main .= 'load_module ' . module() . ";\n" if $module && !$ENV{TEST_RMS_STATIC};
     $main .= "thread_pool rms_krb5 threads=2 max_queue=512;\n" if $module;
+    $main .= kdc()->server_main;
     return "# port $p{port}\n$main" . ($p{main} || '')
         . "events { worker_connections 1024; " . ($p{events} || '') . "}\nhttp {\n"
         . http_part($module, \%p, \@backends)
@@ -200,7 +201,7 @@ sub prepare {
     return $prefix;
 }
 
-sub environment { return { KRB5_CONFIG => kdc()->env->{KRB5_CONFIG} } }
+sub environment { return kdc()->server_env }
 
 sub command {
     my ($prefix, $level, @more) = @_;

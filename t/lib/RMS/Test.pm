@@ -24,6 +24,13 @@ package RMS::Test;
 #   RMS::Client   raw HTTP and curl
 #   RMS::Samples  messages, comparisons, secrets
 #
+# To be loaded by those who need them:
+#
+#   RMS::AD        an Active Directory domain in the place of the KDC, winbindd
+#   RMS::NTLM      an NTLM client by hand
+#   RMS::PAC       PACs that no domain controller would make
+#   RMS::Acceptor  a service that only calls GSSAPI
+#
 # KEEP=1 keeps the folder.  TEST_RMS_DEADLINE is the deadline of every wait.
 
 use strict;

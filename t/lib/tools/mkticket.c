@@ -9,7 +9,7 @@
  *   -l seconds of life   -b begin, seconds from now   -e enctype
  *   -v kvno (0: the newest)   -G make a random key in the keytab first
  *   -L file     LOGON_INFO buffer for a PAC   -x break the PAC's signature
- *   -f          forwardable
+ *   -R file     REQUESTER_SID buffer for that PAC   -f  forwardable
  */
 
 #include <stdio.h>
@@ -20,7 +20,8 @@
 #include <krb5/krb5.h>
 
 
-#define PAC_MAX  (1 << 20)
+#define PAC_MAX            (1 << 20)
+#define PAC_REQUESTER_SID  18           /* not yet in krb5.h of 1.20 */
 
 
 /* Exported by libkrb5, not declared in krb5.h. */
@@ -36,6 +37,7 @@ typedef struct {
     const char    *client;
     const char    *ccache;
     const char    *logon_info;
+    const char    *requester;
     int            life;
     int            begin;
     int            bad_pac;
@@ -69,7 +71,7 @@ parse(int argc, char **argv)
         .life = 36000, .enctype = ENCTYPE_AES256_CTS_HMAC_SHA1_96
     };
 
-    while ((ch = getopt(argc, argv, "k:s:c:o:l:b:v:e:L:xGf")) > 0) {
+    while ((ch = getopt(argc, argv, "k:s:c:o:l:b:v:e:L:R:xGf")) > 0) {
         switch (ch) {
         case 'k': o.keytab = optarg; break;
         case 's': o.service = optarg; break;
@@ -80,6 +82,7 @@ parse(int argc, char **argv)
         case 'v': o.kvno = (krb5_kvno) atoi(optarg); break;
         case 'e': o.enctype = atoi(optarg); break;
         case 'L': o.logon_info = optarg; break;
+        case 'R': o.requester = optarg; break;
         case 'x': o.bad_pac = 1; break;
         case 'G': o.generate = 1; break;
         case 'f': o.forwardable = 1; break;
@@ -119,21 +122,16 @@ service_key(const options_t *o, krb5_principal service)
 }
 
 
-/* Only with -L: the tickets of an MIT KDC have no logon information either. */
-
 static void
-add_pac(const options_t *o, krb5_enc_tkt_part *part, krb5_principal service,
-    const krb5_keyblock *key)
+add_buffer(krb5_pac pac, krb5_ui_4 type, const char *file)
 {
-    FILE           *fh;
-    krb5_pac        pac;
-    krb5_data       info;
-    krb5_keyblock   tgs, other;
-    static char     buf[PAC_MAX];
+    FILE         *fh;
+    krb5_data     info;
+    static char   buf[PAC_MAX];
 
-    fh = fopen(o->logon_info, "r");
+    fh = fopen(file, "r");
     if (fh == NULL) {
-        perror(o->logon_info);
+        perror(file);
         exit(1);
     }
 
@@ -142,8 +140,26 @@ add_pac(const options_t *o, krb5_enc_tkt_part *part, krb5_principal service,
     info.length = (unsigned) fread(buf, 1, sizeof(buf), fh);
     fclose(fh);
 
+    check(krb5_pac_add_buffer(ctx, pac, type, &info), "PAC");
+}
+
+
+/* Only with -L: the tickets of an MIT KDC have no logon information either. */
+
+static void
+add_pac(const options_t *o, krb5_enc_tkt_part *part, krb5_principal service,
+    const krb5_keyblock *key)
+{
+    krb5_pac       pac;
+    krb5_keyblock  tgs, other;
+
     check(krb5_pac_init(ctx, &pac), "PAC");
-    check(krb5_pac_add_buffer(ctx, pac, KRB5_PAC_LOGON_INFO, &info), "PAC");
+    add_buffer(pac, KRB5_PAC_LOGON_INFO, o->logon_info);
+
+    if (o->requester) {
+        add_buffer(pac, PAC_REQUESTER_SID, o->requester);
+    }
+
     check(krb5_c_make_random_key(ctx, o->enctype, &tgs), "key");
     check(krb5_c_make_random_key(ctx, o->enctype, &other), "key");
     check(krb5_kdc_sign_ticket(ctx, part, pac, service, part->client,
