@@ -13,11 +13,13 @@ static char *ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
 static ngx_int_t ngx_http_rms_allow_pattern(ngx_conf_t *cf,
     rms_acl_rule_t *rule);
 static char *ngx_http_rms_allow_conflict(ngx_conf_t *cf,
-    ngx_http_rms_list_t *list, rms_acl_rule_t *rule, ngx_str_t *text);
+    ngx_http_rms_list_t *list, rms_acl_rule_t *rule);
 static ngx_http_rms_list_t *ngx_http_rms_list_get(ngx_conf_t *cf,
     ngx_http_rms_loc_conf_t *rlcf);
 static char *ngx_http_rms_role_value(ngx_conf_t *cf, ngx_str_t *value,
     rms_role_e *role);
+static rms_rc_e ngx_http_rms_pattern(void *data, rms_str_t *text,
+    void **pattern, rms_str_t *error);
 static int ngx_http_rms_match(void *pattern, const rms_str_t *account);
 
 
@@ -127,7 +129,7 @@ ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_http_rms_allow_conflict(cf, list, &rule, text);
+    rv = ngx_http_rms_allow_conflict(cf, list, &rule);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -148,7 +150,7 @@ ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
 
 static char *
 ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
-    rms_acl_rule_t *rule, ngx_str_t *text)
+    rms_acl_rule_t *rule)
 {
     const rms_acl_rule_t  *other;
 
@@ -160,9 +162,10 @@ ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" has role \"%V\" in %V:%ui and role \"%V\" in "
+                       "\"%s%V\" has role \"%V\" in %V:%ui and role \"%V\" in "
                        "%V:%ui; a caller has one role, remove one of the two "
-                       "and use \"rms_grant\" for single operations", text,
+                       "and use \"rms_grant\" for single operations",
+                       rms_acl_kind_text(rule->kind), &rule->value,
                        rms_role_name(other->role),
                        &other->file, (ngx_uint_t) other->line,
                        rms_role_name(rule->role),
@@ -172,72 +175,78 @@ ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
 }
 
 
-/*
- * Anchored at both ends, so that no pattern admits more than it shows.  It is
- * compiled alone first: a parenthesis must not close our group.
- */
-
 static ngx_int_t
 ngx_http_rms_allow_pattern(ngx_conf_t *cf, rms_acl_rule_t *rule)
 {
+    u_char           buf[NGX_MAX_CONF_ERRSTR];
+    rms_rc_e         rc;
+    rms_mem_t        mem;
+    rms_str_t        why;
+    rms_acl_regex_t  regex;
+
+    mem = ngx_http_rms_mem(cf->pool);
+    regex = ngx_http_rms_regex(cf->pool);
+
+    why.len = NGX_MAX_CONF_ERRSTR;
+    why.data = buf;
+
+    rc = rms_acl_pattern_compile(rule, &regex, &mem, &why);
+
+    if (rc == RMS_INVALID) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid pattern in \"account=~%V\": %V; write a "
+                           "PCRE2 pattern", &rule->value, &why);
+    }
+
+    return (rc == RMS_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Patterns for the core; what is compiled lives in the pool. */
+
+rms_acl_regex_t
+ngx_http_rms_regex(ngx_pool_t *pool)
+{
+    rms_acl_regex_t  regex;
+
+    regex.compile = ngx_http_rms_pattern;
+    regex.match = ngx_http_rms_match;
+    regex.data = pool;
+
+    return regex;
+}
+
+
+static rms_rc_e
+ngx_http_rms_pattern(void *data, rms_str_t *text, void **pattern,
+    rms_str_t *error)
+{
 #if (NGX_PCRE)
 
-    u_char               *p, errstr[NGX_MAX_CONF_ERRSTR];
-    ngx_regex_compile_t   rc;
-
-    if (ngx_strnstr(rule->value.data, "(*", rule->value.len)) {
-
-        /* (*ACCEPT) would end a match before the anchor */
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"account=~%V\" holds a verb, \"(*\"; write a "
-                           "pattern without", &rule->value);
-        return NGX_ERROR;
-    }
+    ngx_regex_compile_t  rc;
 
     ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
 
-    rc.pattern = rule->value;
-    rc.pool = cf->pool;
-    rc.err.len = NGX_MAX_CONF_ERRSTR;
-    rc.err.data = errstr;
+    rc.pattern = *text;
+    rc.pool = data;
+    rc.err = *error;
 
     if (ngx_regex_compile(&rc) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid pattern in \"account=~%V\": %V; write a "
-                           "PCRE2 pattern", &rule->value, &rc.err);
-        return NGX_ERROR;
+        *error = rc.err;
+        return RMS_INVALID;
     }
 
-    rc.pattern.len = rule->value.len + sizeof("\\A(?:)\\z") - 1;
-    rc.pattern.data = ngx_pnalloc(cf->pool, rc.pattern.len + 1);
-    if (rc.pattern.data == NULL) {
-        return NGX_ERROR;
-    }
+    *pattern = rc.regex;
 
-    p = ngx_cpymem(rc.pattern.data, "\\A(?:", 5);
-    p = ngx_cpymem(p, rule->value.data, rule->value.len);
-    p = ngx_cpymem(p, ")\\z", 3);
-    *p = '\0';
-
-    rc.err.len = NGX_MAX_CONF_ERRSTR;
-    rc.err.data = errstr;
-
-    if (ngx_regex_compile(&rc) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
-        return NGX_ERROR;
-    }
-
-    rule->pattern = rc.regex;
-
-    return NGX_OK;
+    return RMS_OK;
 
 #else
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"account=~\" needs nginx built with PCRE; write "
-                       "account=name@REALM");
-    return NGX_ERROR;
+    error->len = ngx_snprintf(error->data, error->len, "nginx was built "
+                              "without PCRE; write account=name@REALM")
+                 - error->data;
+
+    return RMS_INVALID;
 
 #endif
 }

@@ -305,12 +305,8 @@ ngx_http_rms_log_lists(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf)
 static void
 ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_list_t *list)
 {
-    ngx_uint_t         i;
-    rms_acl_rule_t    *rule;
-    static ngx_str_t   kinds[] = {
-        ngx_string("account="), ngx_string("account=~"), ngx_string("cert="),
-        ngx_string("sid="), ngx_string("any")
-    };
+    ngx_uint_t       i;
+    rms_acl_rule_t  *rule;
 
     rule = list->rules.elts;
 
@@ -320,9 +316,9 @@ ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_list_t *list)
 
     for (i = 0; i < list->rules.nelts; i++) {
         ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1004,
-                           "list entry: %V %V%V (%V:%ui)",
+                           "list entry: %V %s%V (%V:%ui)",
                            rms_role_name(rule[i].role),
-                           &kinds[rule[i].kind],
+                           rms_acl_kind_text(rule[i].kind),
                            &rule[i].value,
                            &rule[i].file,
                            (ngx_uint_t) rule[i].line);

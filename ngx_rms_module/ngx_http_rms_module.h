@@ -17,6 +17,7 @@
 
 #include "rms_types.h"
 #include "rms_acl.h"
+#include "rms_acl_pattern.h"
 #include "rms_endpoint.h"
 #include "rms_gss.h"
 #include "rms_inflate.h"
@@ -328,6 +329,7 @@ char *ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 rms_acl_answer_t ngx_http_rms_role(ngx_http_rms_loc_conf_t *rlcf,
     const rms_str_t *account, ngx_uint_t foreign);
+rms_acl_regex_t ngx_http_rms_regex(ngx_pool_t *pool);
 void ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 
 /* ngx_http_rms_check.c */

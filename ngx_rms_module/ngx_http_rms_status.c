@@ -370,8 +370,14 @@ ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     ngx_uint_t              i, k;
     rms_acl_rule_t         *rule;
     ngx_http_rms_list_t   **lists;
-    static const char      *kinds[] = {
-        "account", "pattern", "cert", "sid", "any"
+    static const char      *kinds[RMS_ACL_KIND_MAX] = {
+        [RMS_ACL_ACCOUNT] = "account",
+        [RMS_ACL_PATTERN] = "pattern",
+        [RMS_ACL_CERT] = "cert",
+        [RMS_ACL_CERT_DNS] = "cert_dns",
+        [RMS_ACL_CERT_UPN] = "cert_upn",
+        [RMS_ACL_SID] = "sid",
+        [RMS_ACL_ANY] = "any"
     };
 
     lists = rmcf->lists.elts;

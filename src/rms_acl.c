@@ -1,6 +1,6 @@
 /*
  * The access list: reading rules and finding the one that names a caller.
- * Rules are built at load and constant after; nothing is allocated here.
+ * Rules are built once and constant after; nothing is allocated here.
  * Any thread.
  */
 
@@ -8,24 +8,48 @@
 #include "rms_principal.h"
 
 
-#define RMS_ACL_CERT_LEN  64        /* SHA-256 in hex                    */
+#define RMS_ACL_COLONS_LEN  95      /* a thumbprint as AA:BB:...         */
+#define RMS_ACL_DNS_MAX     253     /* RFC 1123 2.1                      */
+#define RMS_ACL_LABEL_MAX   63
 
 
 static rms_acl_error_e rms_acl_parse_account(rms_acl_rule_t *rule);
 static rms_acl_error_e rms_acl_parse_cert(rms_acl_rule_t *rule);
+static rms_acl_error_e rms_acl_parse_thumbprint(rms_str_t *value);
+static rms_acl_error_e rms_acl_parse_dns(rms_str_t *value);
+static rms_acl_error_e rms_acl_parse_upn(rms_str_t *value);
+static int rms_acl_cut(rms_str_t *value, const char *prefix, size_t len);
+static const rms_acl_rule_t *rms_acl_find_rule(const rms_acl_rule_t *rules,
+    size_t n, const rms_caller_t *caller, rms_acl_match_pt match,
+    int *unknown);
 static const rms_acl_rule_t *rms_acl_find_account(const rms_acl_rule_t *rules,
     size_t n, const rms_caller_t *caller, rms_acl_match_pt match);
 static int rms_acl_spells_realm(const rms_str_t *pattern,
     const rms_str_t *account);
-static const rms_acl_rule_t *rms_acl_find_value(const rms_acl_rule_t *rules,
-    size_t n, rms_acl_kind_e kind, const rms_str_t *values, size_t n_values);
+static const rms_acl_rule_t *rms_acl_find_cert(const rms_acl_rule_t *rules,
+    size_t n, const rms_cert_names_t *cert);
+static int rms_acl_has_name(const rms_str_t *names, size_t n,
+    const rms_str_t *value);
+static const rms_acl_rule_t *rms_acl_find_sid(const rms_acl_rule_t *rules,
+    size_t n, const rms_sid_set_t *sids);
 static const rms_acl_rule_t *rms_acl_find_any(const rms_acl_rule_t *rules,
     size_t n);
-static const rms_acl_rule_t *rms_acl_find_rule(const rms_acl_rule_t *rules,
-    size_t n, const rms_caller_t *caller, rms_acl_match_pt match);
+static int rms_acl_sids_say(const rms_acl_rule_t *rules, size_t n,
+    rms_role_e role);
 
 
-static const char  *rms_acl_errors[] = {
+static const char *const  rms_acl_kinds[RMS_ACL_KIND_MAX] = {
+    [RMS_ACL_ACCOUNT] = "account=",
+    [RMS_ACL_PATTERN] = "account=~",
+    [RMS_ACL_CERT] = "cert=",
+    [RMS_ACL_CERT_DNS] = "cert=dns:",
+    [RMS_ACL_CERT_UPN] = "cert=upn:",
+    [RMS_ACL_SID] = "sid=",
+    [RMS_ACL_ANY] = "any"
+};
+
+
+static const char *const  rms_acl_errors[RMS_ACL_ERROR_MAX] = {
     [RMS_ACL_FINE] = "no error",
     [RMS_ACL_NO_KIND] =
         "a rule is \"account=name@REALM\", \"account=~pattern\", "
@@ -33,7 +57,7 @@ static const char  *rms_acl_errors[] = {
     [RMS_ACL_BAD_KIND] =
         "unknown kind of rule, write \"account=\", \"cert=\", \"sid=\" "
         "or \"any\"",
-    [RMS_ACL_EMPTY] = "nothing after \"=\"",
+    [RMS_ACL_EMPTY] = "nothing after \"=\" or \":\"",
     [RMS_ACL_BAD_ACCOUNT] =
         "not an account, write name@REALM as in the ticket, "
         "for example account=EXCH01$@CONTOSO.COM",
@@ -45,7 +69,14 @@ static const char  *rms_acl_errors[] = {
         "for example sid=S-1-5-21-1004336348-1177238915-682003330-1118",
     [RMS_ACL_BAD_CERT] =
         "not a certificate, write the SHA-256 of its DER form as 64 hex "
-        "digits without colons"
+        "digits, with or without a colon after each two, or cert=dns:NAME, "
+        "or cert=upn:user@REALM",
+    [RMS_ACL_BAD_CERT_DNS] =
+        "not a host name, write one dNSName of the certificate in full, "
+        "without \"*\" and without a dot at the end",
+    [RMS_ACL_BAD_CERT_UPN] =
+        "not a user principal name, write it as in the certificate, "
+        "for example cert=upn:svc-sp@contoso.com"
 };
 
 
@@ -92,7 +123,8 @@ rms_acl_parse(const rms_str_t *text, rms_acl_rule_t *rule)
         return RMS_ACL_EMPTY;
     }
 
-    return rms_sid_valid(&rule->value) ? RMS_ACL_FINE : RMS_ACL_BAD_SID;
+    return (rms_sid_parse(&rule->value, &rule->sid) == RMS_OK)
+           ? RMS_ACL_FINE : RMS_ACL_BAD_SID;
 }
 
 
@@ -129,32 +161,149 @@ rms_acl_parse_account(rms_acl_rule_t *rule)
 }
 
 
-/* The digits are lowered in place, so that callers compare byte for byte. */
+/* Brought into the one form in place, so that equal rules are equal bytes. */
 
 static rms_acl_error_e
 rms_acl_parse_cert(rms_acl_rule_t *rule)
 {
-    size_t         i;
-    unsigned char  c;
-
     rule->kind = RMS_ACL_CERT;
+
+    if (rms_acl_cut(&rule->value, "dns:", 4)) {
+        rule->kind = RMS_ACL_CERT_DNS;
+
+    } else if (rms_acl_cut(&rule->value, "upn:", 4)) {
+        rule->kind = RMS_ACL_CERT_UPN;
+    }
 
     if (rule->value.len == 0) {
         return RMS_ACL_EMPTY;
     }
 
-    if (rule->value.len != RMS_ACL_CERT_LEN) {
+    switch (rule->kind) {
+
+    case RMS_ACL_CERT_DNS:
+        return rms_acl_parse_dns(&rule->value);
+
+    case RMS_ACL_CERT_UPN:
+        return rms_acl_parse_upn(&rule->value);
+
+    default:
+        return rms_acl_parse_thumbprint(&rule->value);
+    }
+}
+
+
+static int
+rms_acl_cut(rms_str_t *value, const char *prefix, size_t len)
+{
+    if (value->len < len || memcmp(value->data, prefix, len) != 0) {
+        return 0;
+    }
+
+    value->data += len;
+    value->len -= len;
+
+    return 1;
+}
+
+
+/* Read whole first, so that a message can still show what was written. */
+
+static rms_acl_error_e
+rms_acl_parse_thumbprint(rms_str_t *value)
+{
+    int            colons;
+    size_t         i, n;
+    unsigned char  c;
+
+    colons = (value->len == RMS_ACL_COLONS_LEN);
+
+    if (!colons && value->len != RMS_CERT_THUMBPRINT_LEN) {
         return RMS_ACL_BAD_CERT;
     }
 
-    for (i = 0; i < RMS_ACL_CERT_LEN; i++) {
-        c = rms_lower(rule->value.data[i]);
+    for (i = 0; i < value->len; i++) {
+        c = rms_lower(value->data[i]);
+
+        if (colons && i % 3 == 2) {
+            if (c != ':') {
+                return RMS_ACL_BAD_CERT;
+            }
+
+            continue;
+        }
 
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
             return RMS_ACL_BAD_CERT;
         }
+    }
 
-        rule->value.data[i] = c;
+    for (i = 0, n = 0; i < value->len; i++) {
+        if (value->data[i] != ':') {
+            value->data[n++] = rms_lower(value->data[i]);
+        }
+    }
+
+    value->len = n;
+
+    return RMS_ACL_FINE;
+}
+
+
+/* The underscore is no host name's, but Active Directory has such names. */
+
+static rms_acl_error_e
+rms_acl_parse_dns(rms_str_t *value)
+{
+    size_t         i, label;
+    unsigned char  c;
+
+    if (value->len > RMS_ACL_DNS_MAX) {
+        return RMS_ACL_BAD_CERT_DNS;
+    }
+
+    for (i = 0, label = 0; i < value->len; i++) {
+        c = rms_lower(value->data[i]);
+
+        if (c == '.') {
+            if (label == 0) {
+                return RMS_ACL_BAD_CERT_DNS;
+            }
+
+            label = 0;
+            continue;
+        }
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'
+              || c == '_')
+            || ++label > RMS_ACL_LABEL_MAX)
+        {
+            return RMS_ACL_BAD_CERT_DNS;
+        }
+
+        value->data[i] = c;
+    }
+
+    return label ? RMS_ACL_FINE : RMS_ACL_BAD_CERT_DNS;
+}
+
+
+static rms_acl_error_e
+rms_acl_parse_upn(rms_str_t *value)
+{
+    size_t           i;
+    rms_principal_t  p;
+
+    /* the two have the form in common, except for the escapes */
+
+    if (memchr(value->data, '\\', value->len) != NULL
+        || rms_principal_parse(value, &p) != RMS_OK)
+    {
+        return RMS_ACL_BAD_CERT_UPN;
+    }
+
+    for (i = 0; i < value->len; i++) {
+        value->data[i] = rms_lower(value->data[i]);
     }
 
     return RMS_ACL_FINE;
@@ -164,11 +313,44 @@ rms_acl_parse_cert(rms_acl_rule_t *rule)
 const char *
 rms_acl_error_text(rms_acl_error_e error)
 {
-    if ((unsigned) error > RMS_ACL_BAD_CERT) {
+    if ((unsigned) error >= RMS_ACL_ERROR_MAX) {
         error = RMS_ACL_BAD_KIND;
     }
 
     return rms_acl_errors[error];
+}
+
+
+const char *
+rms_acl_kind_text(rms_acl_kind_e kind)
+{
+    if ((unsigned) kind >= RMS_ACL_KIND_MAX) {
+        kind = RMS_ACL_ANY;
+    }
+
+    return rms_acl_kinds[kind];
+}
+
+
+int
+rms_acl_same(const rms_acl_rule_t *a, const rms_acl_rule_t *b)
+{
+    return a->kind == b->kind && rms_str_eq(&a->value, &b->value);
+}
+
+
+int
+rms_acl_wants_sids(const rms_acl_rule_t *rules, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (rules[i].kind == RMS_ACL_SID) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -184,9 +366,7 @@ rms_acl_conflict(const rms_acl_rule_t *rules, size_t n,
             continue;
         }
 
-        if (rules[i].kind == rule->kind
-            && rms_str_eq(&rules[i].value, &rule->value))
-        {
+        if (rms_acl_same(&rules[i], rule)) {
             return &rules[i];
         }
 
@@ -205,9 +385,13 @@ rms_acl_answer_t
 rms_acl_find(const rms_acl_rule_t *rules, size_t n, const rms_caller_t *caller,
     rms_acl_match_pt match)
 {
+    int               unknown;
     rms_acl_answer_t  answer;
 
-    answer.rule = rms_acl_find_rule(rules, n, caller, match);
+    unknown = 0;
+
+    answer.rule = rms_acl_find_rule(rules, n, caller, match, &unknown);
+    answer.sids_unknown = unknown ? 1 : 0;
 
     if (answer.rule != NULL) {
         answer.role = answer.rule->role;
@@ -225,7 +409,7 @@ rms_acl_find(const rms_acl_rule_t *rules, size_t n, const rms_caller_t *caller,
 
 static const rms_acl_rule_t *
 rms_acl_find_rule(const rms_acl_rule_t *rules, size_t n,
-    const rms_caller_t *caller, rms_acl_match_pt match)
+    const rms_caller_t *caller, rms_acl_match_pt match, int *unknown)
 {
     const rms_acl_rule_t  *rule;
 
@@ -241,19 +425,30 @@ rms_acl_find_rule(const rms_acl_rule_t *rules, size_t n,
     /* a certificate says nothing about the realm of an account beside it */
 
     if (!caller->foreign) {
-        rule = rms_acl_find_value(rules, n, RMS_ACL_CERT, &caller->cert, 1);
+        rule = rms_acl_find_cert(rules, n, caller->cert);
         if (rule != NULL) {
             return rule;
         }
     }
 
-    rule = rms_acl_find_value(rules, n, RMS_ACL_SID, caller->sids,
-                              caller->n_sids);
+    if (caller->sids == NULL) {
+        *unknown = rms_acl_wants_sids(rules, n);
+
+    } else {
+        rule = rms_acl_find_sid(rules, n, caller->sids);
+    }
+
     if (rule != NULL || caller->foreign) {
         return rule;
     }
 
-    return rms_acl_find_any(rules, n);
+    rule = rms_acl_find_any(rules, n);
+
+    if (rule != NULL && *unknown && !rms_acl_sids_say(rules, n, rule->role)) {
+        return NULL;
+    }
+
+    return rule;
 }
 
 
@@ -323,25 +518,97 @@ rms_acl_spells_realm(const rms_str_t *pattern, const rms_str_t *account)
 
 
 static const rms_acl_rule_t *
-rms_acl_find_value(const rms_acl_rule_t *rules, size_t n, rms_acl_kind_e kind,
-    const rms_str_t *values, size_t n_values)
+rms_acl_find_cert(const rms_acl_rule_t *rules, size_t n,
+    const rms_cert_names_t *cert)
 {
-    size_t  i, k;
+    int     found;
+    size_t  i;
+
+    if (cert == NULL) {
+        return NULL;
+    }
 
     for (i = 0; i < n; i++) {
 
-        if (rules[i].kind != kind || rules[i].value.len == 0) {
-            continue;
+        switch (rules[i].kind) {
+
+        case RMS_ACL_CERT:
+            found = memcmp(rules[i].value.data, cert->thumbprint,
+                           RMS_CERT_THUMBPRINT_LEN) == 0;
+            break;
+
+        case RMS_ACL_CERT_DNS:
+            found = rms_acl_has_name(cert->dns, cert->n_dns,
+                                     &rules[i].value);
+            break;
+
+        case RMS_ACL_CERT_UPN:
+            found = rms_acl_has_name(cert->upns, cert->n_upns,
+                                     &rules[i].value);
+            break;
+
+        default:
+            found = 0;
         }
 
-        for (k = 0; k < n_values; k++) {
-            if (rms_str_eq(&rules[i].value, &values[k])) {
-                return &rules[i];
-            }
+        if (found) {
+            return &rules[i];
         }
     }
 
     return NULL;
+}
+
+
+/* Windows compares both without regard to case. */
+
+static int
+rms_acl_has_name(const rms_str_t *names, size_t n, const rms_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (rms_str_case_eq(&names[i], value)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static const rms_acl_rule_t *
+rms_acl_find_sid(const rms_acl_rule_t *rules, size_t n,
+    const rms_sid_set_t *sids)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (rules[i].kind == RMS_ACL_SID
+            && rms_sid_set_has(sids, &rules[i].sid))
+        {
+            return &rules[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Would each rule by sid= give this role? */
+
+static int
+rms_acl_sids_say(const rms_acl_rule_t *rules, size_t n, rms_role_e role)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (rules[i].kind == RMS_ACL_SID && rules[i].role != role) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

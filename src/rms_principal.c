@@ -1,20 +1,14 @@
 /*
- * Account names as GSSAPI displays them, account names as an operator writes
- * them, and SIDs in string form.  Pure functions, any thread; results point
- * into the caller's text.
+ * Account names as GSSAPI displays them, and as an operator writes them.
+ * Pure functions, any thread; results point into the caller's text.
  */
 
 #include "rms_principal.h"
 
 
-#define RMS_SID_PARTS_MAX  16       /* the authority and 15 below it     */
-#define RMS_SID_DIGITS_MAX 10       /* of 4294967295                     */
-
-
 static rms_rc_e rms_principal_escape(const rms_str_t *text, size_t i);
 static int rms_principal_realm_valid(const rms_str_t *realm);
 static int rms_principal_control(const rms_str_t *text, size_t i);
-static size_t rms_sid_number(const rms_str_t *text, size_t i);
 
 
 rms_rc_e
@@ -157,74 +151,4 @@ rms_principal_check_rule(const rms_str_t *text)
     }
 
     return rms_principal_parse(text, &p);
-}
-
-
-/*
- * [MS-DTYP] 2.4.2.1, decimal form; SIDs are compared byte for byte, so the
- * one spelling a PAC is printed in is the only one accepted.
- */
-
-int
-rms_sid_valid(const rms_str_t *text)
-{
-    size_t  i, n, parts;
-
-    if (text->len < 4 || memcmp(text->data, "S-1-", 4) != 0) {
-        return 0;
-    }
-
-    i = 4;
-    parts = 0;
-
-    for ( ;; ) {
-        n = rms_sid_number(text, i);
-        if (n == 0) {
-            return 0;
-        }
-
-        i += n;
-        parts++;
-
-        if (i == text->len) {
-            break;
-        }
-
-        if (text->data[i++] != '-' || parts == RMS_SID_PARTS_MAX) {
-            return 0;
-        }
-    }
-
-    return parts > 1;
-}
-
-
-/* Bytes of the 32-bit number at i, without leading zeros; 0: none. */
-
-static size_t
-rms_sid_number(const rms_str_t *text, size_t i)
-{
-    size_t    n;
-    uint64_t  value;
-
-    value = 0;
-
-    for (n = 0; i + n < text->len; n++) {
-
-        if (text->data[i + n] < '0' || text->data[i + n] > '9') {
-            break;
-        }
-
-        if (n == RMS_SID_DIGITS_MAX) {
-            return 0;
-        }
-
-        value = value * 10 + (uint64_t) (text->data[i + n] - '0');
-    }
-
-    if (n == 0 || value > UINT32_MAX || (n > 1 && text->data[i] == '0')) {
-        return 0;
-    }
-
-    return n;
 }

@@ -35,8 +35,4 @@ rms_rc_e rms_principal_parse(const rms_str_t *text, rms_principal_t *out);
 rms_rc_e rms_principal_check_rule(const rms_str_t *text);
 
 
-/* A SID in string form: "S-1-" and 1 to 15 sub-authorities of 32 bits. */
-int rms_sid_valid(const rms_str_t *text);
-
-
 #endif /* RMS_PRINCIPAL_H */

@@ -6,7 +6,6 @@
 
 
 static size_t rms_text_log_unit(unsigned char *dst, unsigned char c);
-static size_t rms_text_utf8(const unsigned char *p, size_t len);
 static int rms_text_continues(const unsigned char *p, size_t n);
 static size_t rms_text_put(unsigned char *dst, size_t pos, const void *src,
     size_t len);
@@ -170,9 +169,7 @@ rms_text_entity(unsigned char c)
 }
 
 
-/* Bytes of the character at p, 0 when it is not one (RFC 3629 4). */
-
-static size_t
+size_t
 rms_text_utf8(const unsigned char *p, size_t len)
 {
     if (p[0] < 0x80) {

@@ -32,4 +32,11 @@ size_t rms_text_json(unsigned char *dst, const rms_str_t *src);
 size_t rms_text_xml(unsigned char *dst, const rms_str_t *src);
 
 
+/*
+ * Bytes of the UTF-8 character at p, of which len (at least 1) are there; 0
+ * when it is not one (RFC 3629 4).
+ */
+size_t rms_text_utf8(const unsigned char *p, size_t len);
+
+
 #endif /* RMS_TEXT_H */

@@ -1,18 +1,23 @@
 /*
  * Values of the configuration: lines of "role rule...", as rms_allow and
- * rms_acl_file have them.  The first line is the caller: flags, then its
- * account.  Words that are no rule are tried as names for rms_grant, as a
- * licensor and as a base.
+ * rms_acl_file have them.  The first line is the caller: flags (a:
+ * authenticated, f: foreign, c: with a certificate, s: SIDs are known), then
+ * its account, which is its SID and the name in its certificate as well.
+ * Words that are no rule are tried as names for rms_grant, as a licensor and
+ * as a base.
  */
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "rms_acl.h"
+#include "rms_explain.h"
 #include "rms_principal.h"
 #include "rms_url.h"
 
 
-#define RULES_MAX  64
+#define RULES_MAX   64
+#define BLOCKS_MAX  1024
 
 
 typedef struct {
@@ -22,7 +27,17 @@ typedef struct {
 } list_t;
 
 
+typedef struct {
+    size_t      n;
+    void       *blocks[BLOCKS_MAX];
+} arena_t;
+
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+
+static int  every = 1;      /* explain each answer; else one in eight */
 
 
 static void
@@ -73,6 +88,20 @@ match(void *pattern, const rms_str_t *account)
 }
 
 
+/* A SID is written in one way only. */
+
+static void
+sid(const rms_acl_rule_t *rule)
+{
+    char    text[RMS_SID_TEXT_MAX];
+    size_t  len;
+
+    len = rms_sid_format(&rule->sid, text);
+
+    expect(len == rule->value.len && memcmp(text, rule->value.data, len) == 0);
+}
+
+
 static void
 parsed(const rms_acl_rule_t *rule)
 {
@@ -96,13 +125,25 @@ parsed(const rms_acl_rule_t *rule)
         }
         break;
 
+    case RMS_ACL_CERT_DNS:
+        expect(rule->value.len != 0 && rule->value.len <= 253);
+        expect(memchr(rule->value.data, '*', rule->value.len) == NULL);
+        break;
+
+    case RMS_ACL_CERT_UPN:
+        expect(memchr(rule->value.data, '@', rule->value.len) != NULL);
+        break;
+
     case RMS_ACL_SID:
-        expect(rms_sid_valid(&rule->value));
+        sid(rule);
         break;
 
     case RMS_ACL_ANY:
         expect(rule->value.len == 0);
         break;
+
+    default:
+        abort();
     }
 }
 
@@ -269,12 +310,86 @@ spells(const rms_str_t *pattern, const rms_str_t *account)
 }
 
 
+static void *
+arena_alloc(void *data, size_t size)
+{
+    void     *p;
+    arena_t  *a = data;
+
+    expect(a->n < BLOCKS_MAX);
+
+    p = malloc(size ? size : 1);
+    expect(p != NULL);
+
+    a->blocks[a->n++] = p;
+
+    return p;
+}
+
+
+/* The explanation is JSON, and says what the rules say. */
+
 static void
-ask(const list_t *list, const rms_caller_t *caller)
+explain(const list_t *list, const rms_caller_t *caller,
+    const rms_acl_answer_t *a)
+{
+    json_t           *tree;
+    arena_t           arena;
+    rms_mem_t         mem;
+    rms_str_t         json;
+    const char       *role;
+    rms_explain_t     question;
+    rms_principal_t   p;
+
+    arena.n = 0;
+    mem.alloc = arena_alloc;
+    mem.data = &arena;
+
+    question.rules = list->rules;
+    question.n = list->n;
+    question.match = match;
+    question.grants = &list->grants;
+    question.caller = *caller;
+
+    expect(rms_explain(&question, &mem, &json) == RMS_OK);
+
+    tree = json_loadb((char *) json.data, json.len, JSON_ALLOW_NUL, NULL);
+    expect(tree != NULL && json_object_size(tree) == 9);
+
+    role = json_string_value(json_object_get(tree, "role"));
+    expect(role != NULL);
+
+    if (caller->account.len == 0
+        || rms_principal_parse(&caller->account, &p) == RMS_OK)
+    {
+        expect(strcmp(role, (char *) rms_role_name(a->role)->data) == 0);
+
+    } else {
+        expect(strcmp(role, "none") == 0);
+    }
+
+    json_decref(tree);
+
+    while (arena.n) {
+        free(arena.blocks[--arena.n]);
+    }
+}
+
+
+static void
+ask(const list_t *list, const rms_caller_t *caller, unsigned sum)
 {
     rms_acl_answer_t  a;
 
     a = rms_acl_find(list->rules, list->n, caller, match);
+
+    if (every || sum % 8 == 0) {
+        explain(list, caller, &a);
+    }
+
+    expect(!a.sids_unknown
+           || (caller->authenticated && caller->sids == NULL
+               && rms_acl_wants_sids(list->rules, list->n)));
 
     if (a.rule == NULL) {
         expect(a.role == RMS_ROLE_NONE);
@@ -296,28 +411,89 @@ ask(const list_t *list, const rms_caller_t *caller)
                || spells(&a.rule->value, &caller->account));
     }
 
+    expect(a.rule->kind != RMS_ACL_SID || caller->sids != NULL);
+    expect(!a.sids_unknown || a.rule->kind == RMS_ACL_ANY);
+
     if (a.rule->kind == RMS_ACL_ACCOUNT) {
         expect(rms_str_eq(&a.rule->value, &caller->account));
     }
 }
 
 
+/* The caller's names and SIDs, from the flags and the one word there is. */
+
+static void
+identify(rms_caller_t *caller, const rms_str_t *flags, rms_cert_names_t *cert,
+    rms_sid_set_t *set)
+{
+    uint32_t   rid;
+    rms_sid_t  one, domain;
+
+    if (flags->len == 0) {
+        return;
+    }
+
+    caller->authenticated = (memchr(flags->data, 'a', flags->len) != NULL);
+    caller->foreign = (memchr(flags->data, 'f', flags->len) != NULL);
+
+    if (memchr(flags->data, 'c', flags->len) != NULL) {
+        caller->cert = cert;
+        cert->dns = &caller->account;
+        cert->upns = &caller->account;
+        cert->n_dns = (caller->account.len != 0);
+        cert->n_upns = (caller->account.len != 0);
+
+        if (caller->account.len == RMS_CERT_THUMBPRINT_LEN) {
+            memcpy(cert->thumbprint, caller->account.data,
+                   RMS_CERT_THUMBPRINT_LEN);
+        }
+    }
+
+    if (memchr(flags->data, 's', flags->len) != NULL) {
+
+        if (rms_sid_parse(&caller->account, &one) == RMS_OK) {
+            rid = rms_sid_split(&one, &domain);
+            rms_sid_set_add(set, &domain, rid);
+        }
+
+        caller->sids = set;
+    }
+}
+
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void) argc;
+    (void) argv;
+
+    every = 0;
+
+    return 0;
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    list_t          list;
-    rms_str_t       text, w, flags;
-    rms_role_e      role;
-    rms_caller_t    caller;
-    unsigned char   end, *copy;
+    void              *room;
+    size_t             i;
+    list_t             list;
+    unsigned           sum;
+    rms_str_t          text, w, flags;
+    rms_role_e         role;
+    rms_caller_t       caller;
+    rms_sid_set_t      set;
+    unsigned char      end, *copy;
+    rms_cert_names_t   cert;
 
     copy = malloc(size ? size : 1);
-    if (copy == NULL) {
-        return 0;
-    }
+    room = malloc(rms_sid_set_size(1, 1));
+    expect(copy != NULL && room != NULL);
 
-    if (size != 0) {
-        memcpy(copy, data, size);
+    for (sum = 0, i = 0; i < size; i++) {
+        copy[i] = data[i];
+        sum += data[i];
     }
 
     text.data = copy;
@@ -326,15 +502,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&caller, 0, sizeof(caller));
 
     flags = word(&text, &end);
-    caller.authenticated = (flags.len && memchr(flags.data, 'a', flags.len));
-    caller.foreign = (flags.len && memchr(flags.data, 'f', flags.len));
 
     if (end == ' ') {
         caller.account = word(&text, &end);
-        caller.cert = caller.account;
-        caller.sids = &caller.account;
-        caller.n_sids = 1;
     }
+
+    memset(&cert, 0, sizeof(cert));
+    rms_sid_set_init(&set, room, 1, 1);
+    identify(&caller, &flags, &cert, &set);
+    rms_sid_set_close(&set);
 
     role = RMS_ROLE_USER;
     end = '\n';
@@ -352,11 +528,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         add(&list, role, &w);
     }
 
-    ask(&list, &caller);
+    ask(&list, &caller, sum);
 
     expect(list.grants.grant[RMS_ROLE_NONE] == 0);
     expect(list.grants.grant[RMS_ROLE_ADMIN] == 0);
 
+    free(room);
     free(copy);
 
     return 0;
