@@ -6,31 +6,11 @@
  */
 
 #include "rms_place.h"
+#include "rms_place_way.h"
 #include "rms_xml.h"
 
 
-#define RMS_PLACE_DRM       "http://microsoft.com/DRM/ServerService"
-#define RMS_PLACE_SOAP_11   "http://schemas.xmlsoap.org/soap/envelope/"
-#define RMS_PLACE_SOAP_12   "http://www.w3.org/2003/05/soap-envelope"
-
 #define RMS_PLACE_TOP       3       /* depth of the child of Body        */
-
-
-typedef struct {
-    const char                *name;
-    const char                *type;    /* wanted value of @Type, or NULL */
-    unsigned                   bare:1;  /* may be in no namespace         */
-} rms_place_step_t;
-
-
-/* The way from the child of Body to the places of one operation's answer. */
-
-typedef struct {
-    rms_rewrite_rule_e         rule;
-    const char                *attr;    /* NULL: the element's content    */
-    const rms_place_step_t    *steps;
-    unsigned                   n;
-} rms_place_way_t;
 
 
 typedef struct {
@@ -82,6 +62,7 @@ static int rms_place_step(const rms_place_step_t *step, const xmlChar *name,
     const xmlChar *uri, int n, const xmlChar **attributes);
 static const xmlChar **rms_place_attr(const char *name, int n,
     const xmlChar **attributes);
+static rms_str_t rms_place_str(const xmlChar *text);
 static int rms_place_is(const xmlChar *a, const char *b);
 
 static const xmlChar **rms_place_open(rms_place_walk_t *w, int n,
@@ -95,41 +76,6 @@ static size_t rms_place_tag(const rms_place_walk_t *w, size_t end);
 static int rms_place_range(const rms_place_walk_t *w, const char *name,
     size_t end, size_t *start, size_t *last);
 static int rms_place_is_blank(unsigned char c);
-
-
-/* [MS-RMPR] 3.7.4.2, [MS-RMPRS] 3.2.4.1, [MS-RMPR] 3.7.4.3 and 4.6 */
-
-static const rms_place_step_t  rms_place_user_steps[] = {
-    { "FindServiceLocationsForUserResponse", NULL, 0 },
-    { "FindServiceLocationsForUserResult",   NULL, 0 },
-    { "ServiceLocationResponse",             NULL, 0 },
-    { "URL",                                 NULL, 0 }
-};
-
-static const rms_place_step_t  rms_place_s2s_steps[] = {
-    { "FindServiceLocationsResponse", NULL, 0 },
-    { "FindServiceLocationsResult",   NULL, 0 },
-    { "ServiceLocationResponse",      NULL, 0 },
-    { "URL",                          NULL, 0 }
-};
-
-static const rms_place_step_t  rms_place_info_steps[] = {
-    { "GetServerInfoResponse", NULL,               0 },
-    { "GetServerInfoResult",   NULL,               0 },
-    { "Results",               NULL,               1 },
-    { "ServerInfoRequest",     "ServiceLocations", 1 },
-    { "ServiceLocations",      NULL,               1 },
-    { "ServiceLocation",       NULL,               1 }
-};
-
-
-#define rms_place_steps(s)  (s), sizeof(s) / sizeof((s)[0])
-
-static const rms_place_way_t  rms_place_ways[] = {
-    { RMS_REWRITE_LOCATIONS,   NULL,  rms_place_steps(rms_place_user_steps) },
-    { RMS_REWRITE_LOCATIONS,   NULL,  rms_place_steps(rms_place_s2s_steps) },
-    { RMS_REWRITE_SERVER_INFO, "Url", rms_place_steps(rms_place_info_steps) }
-};
 
 
 rms_rc_e
@@ -424,8 +370,7 @@ rms_place_envelope(rms_place_walk_t *w, const xmlChar *name,
 static int
 rms_place_child(rms_place_walk_t *w, const xmlChar *name, const xmlChar *uri)
 {
-    size_t                  i;
-    const rms_place_way_t  *way;
+    rms_str_t  n, u;
 
     if (w->answer) {
         return 0;
@@ -438,49 +383,50 @@ rms_place_child(rms_place_walk_t *w, const xmlChar *name, const xmlChar *uri)
         return 1;
     }
 
-    for (i = 0; i < sizeof(rms_place_ways) / sizeof(rms_place_ways[0]); i++) {
-        way = &rms_place_ways[i];
+    n = rms_place_str(name);
+    u = rms_place_str(uri);
 
-        if (way->rule == w->rule
-            && rms_place_step(&way->steps[0], name, uri, 0, NULL))
-        {
-            w->way = way;
-            w->matched = 1;
-            return 1;
-        }
-    }
+    w->way = rms_place_way(w->rule, &n, &u);
+    w->matched = 1;
 
-    return 0;
+    return w->way != NULL;
 }
 
-
-/*
- * The content of GetServerInfoResult is known from an example only, in no
- * namespace ([MS-RMPR] 4.6); a server that leaves out xmlns="" means the same.
- */
 
 static int
 rms_place_step(const rms_place_step_t *step, const xmlChar *name,
     const xmlChar *uri, int n, const xmlChar **attributes)
 {
-    size_t           len;
+    rms_str_t        local, ns;
     const xmlChar  **attr;
 
-    if (!rms_place_is(name, step->name)
-        || !(rms_place_is(uri, RMS_PLACE_DRM) || (uri == NULL && step->bare)))
-    {
+    local = rms_place_str(name);
+    ns = rms_place_str(uri);
+
+    if (!rms_place_way_step(step, &local, &ns)) {
         return 0;
     }
 
-    if (step->type == NULL) {
+    if (step->type.len == 0) {
         return 1;
     }
 
     attr = rms_place_attr("Type", n, attributes);
-    len = strlen(step->type);
 
-    return attr != NULL && (size_t) (attr[4] - attr[3]) == len
-           && memcmp(attr[3], step->type, len) == 0;
+    return attr != NULL && (size_t) (attr[4] - attr[3]) == step->type.len
+           && memcmp(attr[3], step->type.data, step->type.len) == 0;
+}
+
+
+static rms_str_t
+rms_place_str(const xmlChar *text)
+{
+    rms_str_t  s;
+
+    s.data = (unsigned char *) text;
+    s.len = text ? strlen((const char *) text) : 0;
+
+    return s;
 }
 
 

@@ -47,4 +47,13 @@ rms_rc_e rms_place_find(const rms_str_t *input, rms_rewrite_rule_e rule,
     const rms_mem_t *mem, rms_places_t *out);
 
 
+/*
+ * rms_rewrite() by one of the two readers: the scanner, or libxml2.  The
+ * scanner's RMS_DECLINED says nothing about the answer.
+ */
+rms_rc_e rms_rewrite_by(int scan, const rms_str_t *input,
+    rms_rewrite_rule_e rule, const rms_url_map_t *map, const rms_mem_t *mem,
+    rms_rewrite_result_t *result);
+
+
 #endif /* RMS_PLACE_H */

@@ -1,9 +1,11 @@
 /*
  * Splicing of service locations.  What it allocates belongs to the caller's
- * memory; the input is never written to.  One thread per call.
+ * memory; the input is never written to.  One thread per call.  An answer of
+ * the plain form is read by the scanner, all others by libxml2; the scanner
+ * never refuses one.
  */
 
-#include "rms_place.h"
+#include "rms_place_scan.h"
 #include "rms_rewrite.h"
 #include "rms_text.h"
 
@@ -11,35 +13,51 @@
 /* What becomes of one place. */
 
 typedef struct {
-    rms_str_t   value;      /* decoded value the output must have        */
-    rms_str_t   text;       /* raw bytes to put in                       */
-    size_t      start;      /* range of the input they replace           */
-    size_t      end;
+    rms_str_t               value[3];   /* decoded value the output must
+                                           have, in pieces                */
+    rms_str_t               text;       /* raw bytes to put in            */
+    size_t                  start;      /* range of the input they
+                                           replace                        */
+    size_t                  end;
 } rms_rewrite_edit_t;
 
 
-static rms_rc_e rms_rewrite_plan(const rms_str_t *input,
-    const rms_places_t *places, const rms_url_map_t *map,
-    const rms_mem_t *mem, rms_rewrite_edit_t *edits, size_t *replaced);
-static rms_rc_e rms_rewrite_edit(const rms_str_t *input,
-    const rms_url_map_t *map, const rms_mem_t *mem, rms_rewrite_edit_t *edit);
+/* One answer; what is found in it and in the result. */
+
+typedef struct {
+    const rms_str_t        *input;
+    rms_rewrite_rule_e      rule;
+    const rms_url_map_t    *map;
+    const rms_mem_t        *mem;
+    rms_str_t               target;     /* of map, escaped                */
+    rms_rewrite_edit_t     *edits;
+    unsigned                scan:1;     /* by the scanner, not the parser */
+    rms_places_t            before;
+    rms_places_t            after;
+    rms_place_scan_t        mark;
+} rms_rewrite_t;
+
+
+static rms_rc_e rms_rewrite_run(rms_rewrite_t *rw,
+    rms_rewrite_result_t *result);
+static rms_rc_e rms_rewrite_plan(rms_rewrite_t *rw, size_t *replaced);
+static rms_rc_e rms_rewrite_edit(const rms_rewrite_t *rw,
+    const rms_place_t *place, rms_rewrite_edit_t *edit);
 static void rms_rewrite_trim(const rms_str_t *value, rms_str_t *out);
 static rms_rc_e rms_rewrite_concat(const rms_mem_t *mem,
     const rms_str_t parts[3], rms_str_t *out);
 static rms_rc_e rms_rewrite_escape(const rms_str_t *text,
     const rms_mem_t *mem, rms_str_t *out);
-static rms_rc_e rms_rewrite_splice(const rms_str_t *input,
-    const rms_rewrite_edit_t *edits, size_t n, const rms_mem_t *mem,
-    rms_str_t *out);
-static rms_rc_e rms_rewrite_prove(const rms_str_t *input,
-    const rms_places_t *before, const rms_rewrite_edit_t *edits,
-    const rms_str_t *output, rms_rewrite_rule_e rule, const rms_mem_t *mem);
-static int rms_rewrite_outside(const rms_str_t *input,
-    const rms_places_t *before, const rms_str_t *output,
-    const rms_places_t *after);
-static int rms_rewrite_inside(const rms_str_t *input,
-    const rms_place_t *before, const rms_rewrite_edit_t *edit,
-    const rms_str_t *output, const rms_place_t *after);
+static int rms_rewrite_is_plain(const rms_str_t *text);
+static rms_rc_e rms_rewrite_splice(const rms_rewrite_t *rw, rms_str_t *out);
+static rms_rc_e rms_rewrite_prove(rms_rewrite_t *rw, const rms_str_t *output);
+static rms_rc_e rms_rewrite_read_again(rms_rewrite_t *rw,
+    const rms_str_t *output);
+static int rms_rewrite_outside(const rms_rewrite_t *rw,
+    const rms_str_t *output);
+static int rms_rewrite_inside(const rms_rewrite_t *rw,
+    const rms_str_t *output, size_t i);
+static int rms_rewrite_is(const rms_str_t *value, const rms_str_t parts[3]);
 static rms_str_t rms_rewrite_range(const rms_str_t *text, size_t start,
     size_t end);
 
@@ -67,10 +85,23 @@ rms_rewrite(const rms_str_t *input, rms_rewrite_rule_e rule,
     const rms_url_map_t *map, const rms_mem_t *mem,
     rms_rewrite_result_t *result)
 {
-    rms_rc_e             rc;
-    rms_str_t            output;
-    rms_places_t        *places;
-    rms_rewrite_edit_t  *edits;
+    rms_rc_e  rc;
+
+    rc = rms_rewrite_by(1, input, rule, map, mem, result);
+
+    return rc == RMS_DECLINED ? rms_rewrite_by(0, input, rule, map, mem,
+                                               result)
+                              : rc;
+}
+
+
+rms_rc_e
+rms_rewrite_by(int scan, const rms_str_t *input, rms_rewrite_rule_e rule,
+    const rms_url_map_t *map, const rms_mem_t *mem,
+    rms_rewrite_result_t *result)
+{
+    rms_rc_e       rc;
+    rms_rewrite_t  rw;
 
     result->body = *input;
     result->found = 0;
@@ -84,36 +115,50 @@ rms_rewrite(const rms_str_t *input, rms_rewrite_rule_e rule,
         return RMS_TOO_LARGE;
     }
 
-    places = rms_alloc(mem, sizeof(rms_places_t));
-    if (places == NULL) {
-        return RMS_NOMEM;
-    }
+    rw.input = input;
+    rw.rule = rule;
+    rw.map = map;
+    rw.mem = mem;
+    rw.scan = scan != 0;
 
-    rc = rms_place_find(input, rule, mem, places);
+    rc = rms_rewrite_run(&rw, result);
 
-    if (rc != RMS_OK || places->n == 0) {
+    return scan && rc != RMS_OK && rc != RMS_NOMEM ? RMS_DECLINED : rc;
+}
+
+
+static rms_rc_e
+rms_rewrite_run(rms_rewrite_t *rw, rms_rewrite_result_t *result)
+{
+    rms_rc_e   rc;
+    rms_str_t  output;
+
+    rc = rw->scan ? rms_place_scan(rw->input, rw->rule, &rw->before, &rw->mark)
+                  : rms_place_find(rw->input, rw->rule, rw->mem, &rw->before);
+
+    if (rc != RMS_OK || rw->before.n == 0) {
         return rc;
     }
 
-    result->found = places->n;
+    result->found = rw->before.n;
 
-    edits = rms_alloc(mem, places->n * sizeof(rms_rewrite_edit_t));
-    if (edits == NULL) {
+    rw->edits = rms_alloc(rw->mem, rw->before.n * sizeof(rms_rewrite_edit_t));
+    if (rw->edits == NULL) {
         return RMS_NOMEM;
     }
 
-    rc = rms_rewrite_plan(input, places, map, mem, edits, &result->replaced);
+    rc = rms_rewrite_plan(rw, &result->replaced);
 
     if (rc != RMS_OK || result->replaced == 0) {
         return rc;
     }
 
-    rc = rms_rewrite_splice(input, edits, places->n, mem, &output);
+    rc = rms_rewrite_splice(rw, &output);
     if (rc != RMS_OK) {
         return rc;
     }
 
-    rc = rms_rewrite_prove(input, places, edits, &output, rule, mem);
+    rc = rms_rewrite_prove(rw, &output);
     if (rc != RMS_OK) {
         return rc;
     }
@@ -125,35 +170,41 @@ rms_rewrite(const rms_str_t *input, rms_rewrite_rule_e rule,
 
 
 static rms_rc_e
-rms_rewrite_plan(const rms_str_t *input, const rms_places_t *places,
-    const rms_url_map_t *map, const rms_mem_t *mem, rms_rewrite_edit_t *edits,
-    size_t *replaced)
+rms_rewrite_plan(rms_rewrite_t *rw, size_t *replaced)
 {
-    size_t    i;
-    rms_rc_e  rc;
+    size_t               i;
+    rms_rc_e             rc;
+    rms_place_t         *place;
+    rms_rewrite_edit_t  *edit;
+
+    rc = rms_rewrite_escape(&rw->map->target, rw->mem, &rw->target);
+    if (rc != RMS_OK) {
+        return rc;
+    }
 
     *replaced = 0;
 
-    for (i = 0; i < places->n; i++) {
-        edits[i].value = places->place[i].value;
-        edits[i].start = places->place[i].start;
-        edits[i].end = places->place[i].end;
+    for (i = 0; i < rw->before.n; i++) {
+        place = &rw->before.place[i];
+        edit = &rw->edits[i];
 
-        rc = rms_rewrite_edit(input, map, mem, &edits[i]);
+        memset(edit, 0, sizeof(rms_rewrite_edit_t));
+        edit->value[0] = place->value;
+        edit->start = place->start;
+        edit->end = place->start;
+
+        rc = rms_rewrite_edit(rw, place, edit);
 
         if (rc == RMS_OK) {
             (*replaced)++;
             continue;
         }
 
+        /* foreign clusters and forests stay: [protocol] 9.14 */
+
         if (rc != RMS_DECLINED) {
             return rc;
         }
-
-        /* foreign clusters and forests stay: [protocol] 9.14 */
-
-        edits[i].text.len = 0;
-        edits[i].end = edits[i].start;
     }
 
     return RMS_OK;
@@ -168,44 +219,47 @@ rms_rewrite_plan(const rms_str_t *input, const rms_places_t *places,
  */
 
 static rms_rc_e
-rms_rewrite_edit(const rms_str_t *input, const rms_url_map_t *map,
-    const rms_mem_t *mem, rms_rewrite_edit_t *edit)
+rms_rewrite_edit(const rms_rewrite_t *rw, const rms_place_t *place,
+    rms_rewrite_edit_t *edit)
 {
     size_t     n;
     rms_rc_e   rc;
-    rms_str_t  url, raw, parts[3];
+    rms_str_t  url, raw, value;
 
-    rms_rewrite_trim(&edit->value, &url);
+    rms_rewrite_trim(&place->value, &url);
 
-    n = rms_url_map(&url, map);
+    n = rms_url_map(&url, rw->map);
     if (n == 0) {
         return RMS_DECLINED;
     }
 
-    parts[0] = edit->value;
-    parts[0].len = (size_t) (url.data - edit->value.data);
-    parts[1] = map->target;
-    parts[2].data = url.data + n;
-    parts[2].len = edit->value.len - parts[0].len - n;
+    edit->value[0].len = (size_t) (url.data - place->value.data);
+    edit->value[1] = rw->map->target;
+    edit->value[2].data = url.data + n;
+    edit->value[2].len = place->value.len - edit->value[0].len - n;
 
-    rc = rms_rewrite_concat(mem, parts, &edit->value);
-    if (rc != RMS_OK) {
-        return rc;
-    }
-
-    raw = rms_rewrite_range(input, edit->start, edit->end);
+    raw = rms_rewrite_range(rw->input, place->start, place->end);
     rms_rewrite_trim(&raw, &raw);
 
     if (raw.len >= n && memcmp(raw.data, url.data, n) == 0
         && memchr(raw.data, '&', n) == NULL)
     {
-        edit->start = (size_t) (raw.data - input->data);
+        edit->start = (size_t) (raw.data - rw->input->data);
         edit->end = edit->start + n;
+        edit->text = rw->target;
 
-        return rms_rewrite_escape(&map->target, mem, &edit->text);
+        return RMS_OK;
     }
 
-    return rms_rewrite_escape(&edit->value, mem, &edit->text);
+    rc = rms_rewrite_concat(rw->mem, edit->value, &value);
+    if (rc != RMS_OK) {
+        return rc;
+    }
+
+    edit->start = place->start;
+    edit->end = place->end;
+
+    return rms_rewrite_escape(&value, rw->mem, &edit->text);
 }
 
 
@@ -257,6 +311,11 @@ rms_rewrite_concat(const rms_mem_t *mem, const rms_str_t parts[3],
 static rms_rc_e
 rms_rewrite_escape(const rms_str_t *text, const rms_mem_t *mem, rms_str_t *out)
 {
+    if (rms_rewrite_is_plain(text)) {
+        *out = *text;
+        return RMS_OK;
+    }
+
     out->len = rms_text_xml(NULL, text);
 
     out->data = rms_alloc(mem, out->len);
@@ -270,21 +329,42 @@ rms_rewrite_escape(const rms_str_t *text, const rms_mem_t *mem, rms_str_t *out)
 }
 
 
-static rms_rc_e
-rms_rewrite_splice(const rms_str_t *input, const rms_rewrite_edit_t *edits,
-    size_t n, const rms_mem_t *mem, rms_str_t *out)
+/* Nothing to escape: what the addresses of most servers are made of. */
+
+static int
+rms_rewrite_is_plain(const rms_str_t *text)
 {
-    size_t          i, pos, len;
-    unsigned char  *p;
+    size_t         i;
+    unsigned char  c;
 
-    out->len = input->len;
+    for (i = 0; i < text->len; i++) {
+        c = rms_lower(text->data[i]);
 
-    for (i = 0; i < n; i++) {
-        out->len += edits[i].text.len;
-        out->len -= edits[i].end - edits[i].start;
+        if ((c < 'a' || c > 'z') && (c < '-' || c > ':') && c != '_') {
+            return 0;
+        }
     }
 
-    p = rms_alloc(mem, out->len);
+    return 1;
+}
+
+
+static rms_rc_e
+rms_rewrite_splice(const rms_rewrite_t *rw, rms_str_t *out)
+{
+    size_t                     i, pos, len;
+    unsigned char             *p;
+    const rms_rewrite_edit_t  *edit;
+
+    out->len = rw->input->len;
+
+    for (i = 0; i < rw->before.n; i++) {
+        edit = &rw->edits[i];
+        out->len += edit->text.len;
+        out->len -= edit->end - edit->start;
+    }
+
+    p = rms_alloc(rw->mem, out->len);
     if (p == NULL) {
         return RMS_NOMEM;
     }
@@ -292,91 +372,103 @@ rms_rewrite_splice(const rms_str_t *input, const rms_rewrite_edit_t *edits,
     out->data = p;
     pos = 0;
 
-    for (i = 0; i < n; i++) {
-        len = edits[i].start - pos;
+    for (i = 0; i < rw->before.n; i++) {
+        edit = &rw->edits[i];
+        len = edit->start - pos;
 
-        memcpy(p, input->data + pos, len);
+        memcpy(p, rw->input->data + pos, len);
         p += len;
 
-        if (edits[i].text.len) {
-            memcpy(p, edits[i].text.data, edits[i].text.len);
-            p += edits[i].text.len;
+        if (edit->text.len) {
+            memcpy(p, edit->text.data, edit->text.len);
+            p += edit->text.len;
         }
 
-        pos = edits[i].end;
+        pos = edit->end;
     }
 
-    memcpy(p, input->data + pos, input->len - pos);
+    memcpy(p, rw->input->data + pos, rw->input->len - pos);
 
     return RMS_OK;
 }
 
 
 /*
- * Design law 2: the output is read like any answer of a backend.  Its events
- * must be the input's, its values the intended ones, and the bytes outside of
- * the places a fresh parse finds in it must be the input's.
+ * Design law 2: the output is read like any answer of a backend.  Its values
+ * must be the intended ones, the bytes outside of the places that are found
+ * in it must be the input's, and what it says beside must be the same.
  */
 
 static rms_rc_e
-rms_rewrite_prove(const rms_str_t *input, const rms_places_t *before,
-    const rms_rewrite_edit_t *edits, const rms_str_t *output,
-    rms_rewrite_rule_e rule, const rms_mem_t *mem)
+rms_rewrite_prove(rms_rewrite_t *rw, const rms_str_t *output)
 {
-    size_t         i;
-    rms_rc_e       rc;
-    rms_places_t  *after;
+    size_t    i;
+    rms_rc_e  rc;
 
-    after = rms_alloc(mem, sizeof(rms_places_t));
-    if (after == NULL) {
-        return RMS_NOMEM;
-    }
-
-    rc = rms_place_find(output, rule, mem, after);
+    rc = rms_rewrite_read_again(rw, output);
     if (rc != RMS_OK) {
         return rc == RMS_NOMEM ? rc : RMS_INVALID;
     }
 
-    if (after->n != before->n
-        || memcmp(after->digest, before->digest, RMS_EVENTS_DIGEST) != 0)
-    {
-        return RMS_INVALID;
-    }
-
-    for (i = 0; i < after->n; i++) {
-        if (!rms_str_eq(&after->place[i].value, &edits[i].value)
-            || !rms_rewrite_inside(input, &before->place[i], &edits[i],
-                                   output, &after->place[i]))
+    for (i = 0; i < rw->after.n; i++) {
+        if (!rms_rewrite_is(&rw->after.place[i].value, rw->edits[i].value)
+            || !rms_rewrite_inside(rw, output, i))
         {
             return RMS_INVALID;
         }
     }
 
-    return rms_rewrite_outside(input, before, output, after) ? RMS_OK
-                                                             : RMS_INVALID;
+    return rms_rewrite_outside(rw, output) ? RMS_OK : RMS_INVALID;
+}
+
+
+/*
+ * libxml2's two readings are compared by a digest of their events.  The
+ * scanner's need none: it stands before and behind each value in the state it
+ * had there in the input, so equal bytes outside of them are equal events.
+ */
+
+static rms_rc_e
+rms_rewrite_read_again(rms_rewrite_t *rw, const rms_str_t *output)
+{
+    rms_rc_e  rc;
+
+    if (rw->scan) {
+        rc = rms_place_scan_on(&rw->mark, output, &rw->after);
+
+    } else {
+        rc = rms_place_find(output, rw->rule, rw->mem, &rw->after);
+
+        if (rc == RMS_OK && memcmp(rw->after.digest, rw->before.digest,
+                                   RMS_EVENTS_DIGEST) != 0)
+        {
+            return RMS_INVALID;
+        }
+    }
+
+    return rc == RMS_OK && rw->after.n != rw->before.n ? RMS_INVALID : rc;
 }
 
 
 static int
-rms_rewrite_outside(const rms_str_t *input, const rms_places_t *before,
-    const rms_str_t *output, const rms_places_t *after)
+rms_rewrite_outside(const rms_rewrite_t *rw, const rms_str_t *output)
 {
     size_t     i, from, to;
     rms_str_t  a, b;
 
-    for (i = 0, from = 0, to = 0; i < before->n; i++) {
-        a = rms_rewrite_range(input, from, before->place[i].start);
-        b = rms_rewrite_range(output, to, after->place[i].start);
+    for (i = 0, from = 0, to = 0; i < rw->before.n; i++) {
+        a = rms_rewrite_range(rw->input, from, rw->before.place[i].start);
+        b = rms_rewrite_range(output, to, rw->after.place[i].start);
 
         if (!rms_str_eq(&a, &b)) {
             return 0;
         }
 
-        from = before->place[i].end;
-        to = after->place[i].end;
+        from = rw->before.place[i].end;
+        to = rw->after.place[i].end;
     }
 
-    a = rms_rewrite_range(input, from, input->len);
+    a = rms_rewrite_range(rw->input, from, rw->input->len);
     b = rms_rewrite_range(output, to, output->len);
 
     return rms_str_eq(&a, &b);
@@ -386,12 +478,16 @@ rms_rewrite_outside(const rms_str_t *input, const rms_places_t *before,
 /* The raw value but for the edit. */
 
 static int
-rms_rewrite_inside(const rms_str_t *input, const rms_place_t *before,
-    const rms_rewrite_edit_t *edit, const rms_str_t *output,
-    const rms_place_t *after)
+rms_rewrite_inside(const rms_rewrite_t *rw, const rms_str_t *output, size_t i)
 {
-    size_t     lead, tail;
-    rms_str_t  a, b;
+    size_t                     lead, tail;
+    rms_str_t                  a, b;
+    const rms_place_t         *before, *after;
+    const rms_rewrite_edit_t  *edit;
+
+    before = &rw->before.place[i];
+    after = &rw->after.place[i];
+    edit = &rw->edits[i];
 
     lead = edit->start - before->start;
     tail = before->end - edit->end;
@@ -400,17 +496,40 @@ rms_rewrite_inside(const rms_str_t *input, const rms_place_t *before,
         return 0;
     }
 
-    a = rms_rewrite_range(input, before->start, edit->start);
+    a = rms_rewrite_range(rw->input, before->start, edit->start);
     b = rms_rewrite_range(output, after->start, after->start + lead);
 
     if (!rms_str_eq(&a, &b)) {
         return 0;
     }
 
-    a = rms_rewrite_range(input, edit->end, before->end);
+    a = rms_rewrite_range(rw->input, edit->end, before->end);
     b = rms_rewrite_range(output, after->end - tail, after->end);
 
     return rms_str_eq(&a, &b);
+}
+
+
+static int
+rms_rewrite_is(const rms_str_t *value, const rms_str_t parts[3])
+{
+    size_t     i, pos;
+    rms_str_t  piece;
+
+    for (i = 0, pos = 0; i < 3; i++) {
+        if (value->len - pos < parts[i].len) {
+            return 0;
+        }
+
+        piece = rms_rewrite_range(value, pos, pos + parts[i].len);
+        pos += parts[i].len;
+
+        if (!rms_str_eq(&piece, &parts[i])) {
+            return 0;
+        }
+    }
+
+    return pos == value->len;
 }
 
 

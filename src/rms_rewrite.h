@@ -38,7 +38,7 @@ rms_rewrite_rule_e rms_rewrite_rule(rms_operation_e op);
 
 
 /*
- * Rewrites one answer and proves the result: the output is parsed again and
+ * Rewrites one answer and proves the result: the output is read again and
  * must be the input's events but for the replaced values, and the bytes
  * outside of the ranges must be equal.
  *

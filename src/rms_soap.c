@@ -1,16 +1,16 @@
 /*
- * The SOAP reader: a SAX2 state machine over rms_xml.  The state lives on the
- * caller's stack, libxml2's context from rms_xml_open() to rms_xml_close();
- * one thread per call.
+ * The SOAP reader: the scanner for bodies of the plain form, for others a
+ * SAX2 state machine over rms_xml.  Its state lives on the caller's stack,
+ * libxml2's context from rms_xml_open() to rms_xml_close(); one thread per
+ * call.
  */
 
 #include "rms_soap.h"
 #include "rms_soap_licence.h"
+#include "rms_soap_scan.h"
 #include "rms_xml.h"
 
 
-#define RMS_SOAP_ENV_11  "http://schemas.xmlsoap.org/soap/envelope/"
-#define RMS_SOAP_ENV_12  "http://www.w3.org/2003/05/soap-envelope"
 #define RMS_SOAP_XSI     "http://www.w3.org/2001/XMLSchema-instance"
 
 #define RMS_SOAP_STEPS   10         /* elements from RequestParams to ID  */
@@ -84,8 +84,37 @@ static int rms_soap_nil(int nb_attributes, const xmlChar **attributes);
 static void rms_soap_decide(rms_soap_reader_t *rd);
 
 
+/*
+ * RMS_SOAP_LICENSOR is asked for where the byte search did not answer, so
+ * there is no short cut to it.
+ */
+
 rms_soap_result_t
 rms_soap_read(const rms_body_t *body, rms_soap_version_e version,
+    const rms_operation_t *op, rms_soap_depth_e depth)
+{
+    int                strict;
+    rms_soap_result_t  result;
+
+    memset(&result, 0, sizeof(rms_soap_result_t));
+    strict = depth == RMS_SOAP_STRICT;
+
+    if (depth == RMS_SOAP_LICENSOR
+        || !rms_soap_scan(body, version, op, strict)
+        || (strict && rms_licence_get(op->id) != NULL
+            && rms_soap_search(body, op, &result.licensor) != RMS_OK))
+    {
+        return rms_soap_parse(body, version, op, depth);
+    }
+
+    result.parsed_all = strict != 0;
+
+    return result;
+}
+
+
+rms_soap_result_t
+rms_soap_parse(const rms_body_t *body, rms_soap_version_e version,
     const rms_operation_t *op, rms_soap_depth_e depth)
 {
     rms_xml_error_e    error;

@@ -28,8 +28,9 @@
 #include "rms_soap_licence.h"
 
 
-#define RMS_SCAN_NAME_MAX  64       /* bytes of an element name          */
-#define RMS_SCAN_TAG_MAX   1024     /* bytes of a tag on the way         */
+#define RMS_SEARCH_NAME_MAX  64       /* bytes of an element name          */
+#define RMS_SEARCH_TAG_MAX   1024     /* bytes of a tag on the way         */
+#define RMS_SEARCH_HOP_MIN   256      /* bytes worth a search              */
 
 
 /* A place in the body. */
@@ -40,7 +41,7 @@ typedef struct {
     const unsigned char   *p;       /* in that part                      */
     const unsigned char   *last;    /* its end, or that of the limit     */
     size_t                 left;    /* of the limit, behind this part    */
-} rms_scan_t;
+} rms_search_t;
 
 
 /* A start tag that was read. */
@@ -49,44 +50,45 @@ typedef struct {
     size_t                 name_len;
     size_t                 len;             /* with the name, no '<' '>'  */
     unsigned               empty:1;         /* ended in "/>"              */
-    unsigned char          text[RMS_SCAN_TAG_MAX];
-} rms_scan_tag_t;
+    unsigned char          text[RMS_SEARCH_TAG_MAX];
+} rms_search_tag_t;
 
 
-static void rms_scan_init(rms_scan_t *sc, const rms_body_t *body);
-static int rms_scan_part(rms_scan_t *sc, size_t part);
-static int rms_scan_peek(rms_scan_t *sc);
-static int rms_scan_next(rms_scan_t *sc);
-static int rms_scan_literal(rms_scan_t *sc, const char *want, size_t len);
-static int rms_scan_exact(rms_scan_t *sc, const char *want);
-static void rms_scan_blanks(rms_scan_t *sc);
-static int rms_scan_to_tag(rms_scan_t *sc);
-static int rms_scan_tag(rms_scan_t *sc, rms_scan_tag_t *tag);
-static int rms_scan_tag_byte(rms_scan_tag_t *tag, int c);
-static int rms_scan_is(const rms_scan_tag_t *tag, const char *name);
-static int rms_scan_skip(rms_scan_t *sc, const rms_scan_tag_t *tag);
-static int rms_scan_in_ns(const rms_scan_tag_t *tag, const char *ns,
+static void rms_search_init(rms_search_t *sc, const rms_body_t *body);
+static int rms_search_part(rms_search_t *sc, size_t part);
+static int rms_search_peek(rms_search_t *sc);
+static int rms_search_next(rms_search_t *sc);
+static int rms_search_literal(rms_search_t *sc, const char *want, size_t len);
+static int rms_search_exact(rms_search_t *sc, const char *want);
+static void rms_search_blanks(rms_search_t *sc);
+static int rms_search_to_tag(rms_search_t *sc);
+static int rms_search_tag(rms_search_t *sc, rms_search_tag_t *tag);
+static int rms_search_tag_byte(rms_search_tag_t *tag, int c);
+static int rms_search_is(const rms_search_tag_t *tag, const char *name);
+static int rms_search_skip(rms_search_t *sc, const rms_search_tag_t *tag);
+static void rms_search_hop(rms_search_t *sc, const rms_search_tag_t *tag);
+static int rms_search_in_ns(const rms_search_tag_t *tag, const char *ns,
     size_t ns_len, int needed);
-static int rms_scan_declaration(rms_scan_t *sc);
-static int rms_scan_envelope(rms_scan_t *sc);
-static int rms_scan_prefixed(const rms_scan_tag_t *tag,
-    const rms_scan_tag_t *envelope, size_t prefix, const char *name);
-static int rms_scan_licence(rms_scan_t *sc, const rms_operation_t *op,
+static int rms_search_declaration(rms_search_t *sc);
+static int rms_search_envelope(rms_search_t *sc);
+static int rms_search_prefixed(const rms_search_tag_t *tag,
+    const rms_search_tag_t *envelope, size_t prefix, const char *name);
+static int rms_search_licence(rms_search_t *sc, const rms_operation_t *op,
     const rms_licence_t *licence);
-static int rms_scan_step(rms_scan_t *sc, const char *name, const char *ns,
+static int rms_search_step(rms_search_t *sc, const char *name, const char *ns,
     size_t ns_len, int needed);
-static int rms_scan_child(rms_scan_t *sc, const char *name, const char *ns,
+static int rms_search_child(rms_search_t *sc, const char *name, const char *ns,
     size_t ns_len);
-static int rms_scan_enter(const rms_scan_tag_t *tag, const char *ns,
+static int rms_search_enter(const rms_search_tag_t *tag, const char *ns,
     size_t ns_len, int needed);
-static rms_rc_e rms_scan_licensor(rms_scan_t *sc, rms_licensor_t *licensor);
+static rms_rc_e rms_search_licensor(rms_search_t *sc, rms_licensor_t *licensor);
 
 
 rms_rc_e
 rms_soap_search(const rms_body_t *body, const rms_operation_t *op,
     rms_licensor_t *licensor)
 {
-    rms_scan_t            sc;
+    rms_search_t            sc;
     const rms_licence_t  *licence;
 
     licensor->len = 0;
@@ -96,36 +98,36 @@ rms_soap_search(const rms_body_t *body, const rms_operation_t *op,
         return RMS_DECLINED;
     }
 
-    rms_scan_init(&sc, body);
+    rms_search_init(&sc, body);
 
-    if (!rms_scan_envelope(&sc)
-        || !rms_scan_licence(&sc, op, licence)
-        || !rms_scan_step(&sc, "XrML", "", 0, 1)
-        || !rms_scan_step(&sc, "BODY", "", 0, 0)
-        || !rms_scan_child(&sc, "ISSUEDPRINCIPALS", "", 0)
-        || !rms_scan_step(&sc, "PRINCIPAL", "", 0, 0))
+    if (!rms_search_envelope(&sc)
+        || !rms_search_licence(&sc, op, licence)
+        || !rms_search_step(&sc, "XrML", "", 0, 1)
+        || !rms_search_step(&sc, "BODY", "", 0, 0)
+        || !rms_search_child(&sc, "ISSUEDPRINCIPALS", "", 0)
+        || !rms_search_step(&sc, "PRINCIPAL", "", 0, 0))
     {
         return RMS_DECLINED;
     }
 
-    return rms_scan_licensor(&sc, licensor);
+    return rms_search_licensor(&sc, licensor);
 }
 
 
 static void
-rms_scan_init(rms_scan_t *sc, const rms_body_t *body)
+rms_search_init(rms_search_t *sc, const rms_body_t *body)
 {
-    memset(sc, 0, sizeof(rms_scan_t));
+    memset(sc, 0, sizeof(rms_search_t));
     sc->body = body;
     sc->left = RMS_SOAP_LICENSOR_MAX;
-    (void) rms_scan_part(sc, 0);
+    (void) rms_search_part(sc, 0);
 }
 
 
 /* Goes to the start of a part; 0 when there are no more bytes to search. */
 
 static int
-rms_scan_part(rms_scan_t *sc, size_t part)
+rms_search_part(rms_search_t *sc, size_t part)
 {
     size_t            len;
     const rms_str_t  *s;
@@ -154,9 +156,9 @@ rms_scan_part(rms_scan_t *sc, size_t part)
 /* The byte here, or -1 at the end. */
 
 static int
-rms_scan_peek(rms_scan_t *sc)
+rms_search_peek(rms_search_t *sc)
 {
-    if (sc->p == sc->last && !rms_scan_part(sc, sc->part + 1)) {
+    if (sc->p == sc->last && !rms_search_part(sc, sc->part + 1)) {
         return -1;
     }
 
@@ -165,11 +167,11 @@ rms_scan_peek(rms_scan_t *sc)
 
 
 static int
-rms_scan_next(rms_scan_t *sc)
+rms_search_next(rms_search_t *sc)
 {
     int  c;
 
-    c = rms_scan_peek(sc);
+    c = rms_search_peek(sc);
 
     if (c >= 0) {
         sc->p++;
@@ -182,10 +184,10 @@ rms_scan_next(rms_scan_t *sc)
 /* Passes these bytes; where they differ, stays on the first other one. */
 
 static int
-rms_scan_literal(rms_scan_t *sc, const char *want, size_t len)
+rms_search_literal(rms_search_t *sc, const char *want, size_t len)
 {
     for ( /* void */ ; len; want++, len--) {
-        if (rms_scan_peek(sc) != (unsigned char) *want) {
+        if (rms_search_peek(sc) != (unsigned char) *want) {
             return 0;
         }
 
@@ -197,18 +199,18 @@ rms_scan_literal(rms_scan_t *sc, const char *want, size_t len)
 
 
 static int
-rms_scan_exact(rms_scan_t *sc, const char *want)
+rms_search_exact(rms_search_t *sc, const char *want)
 {
-    return rms_scan_literal(sc, want, strlen(want));
+    return rms_search_literal(sc, want, strlen(want));
 }
 
 
 static void
-rms_scan_blanks(rms_scan_t *sc)
+rms_search_blanks(rms_search_t *sc)
 {
     int  c;
 
-    while ((c = rms_scan_peek(sc)) >= 0
+    while ((c = rms_search_peek(sc)) >= 0
            && rms_licence_is_blank((unsigned char) c))
     {
         sc->p++;
@@ -219,11 +221,11 @@ rms_scan_blanks(rms_scan_t *sc)
 /* Passes text and the next '<'. */
 
 static int
-rms_scan_to_tag(rms_scan_t *sc)
+rms_search_to_tag(rms_search_t *sc)
 {
     const unsigned char  *p;
 
-    while (rms_scan_peek(sc) >= 0) {
+    while (rms_search_peek(sc) >= 0) {
         p = memchr(sc->p, '<', (size_t) (sc->last - sc->p));
 
         if (p != NULL) {
@@ -244,14 +246,14 @@ rms_scan_to_tag(rms_scan_t *sc)
  */
 
 static int
-rms_scan_tag(rms_scan_t *sc, rms_scan_tag_t *tag)
+rms_search_tag(rms_search_t *sc, rms_search_tag_t *tag)
 {
     int       c;
     unsigned  quoted, name;
 
-    rms_scan_blanks(sc);
+    rms_search_blanks(sc);
 
-    if (rms_scan_next(sc) != '<') {
+    if (rms_search_next(sc) != '<') {
         return 0;
     }
 
@@ -262,13 +264,13 @@ rms_scan_tag(rms_scan_t *sc, rms_scan_tag_t *tag)
     name = 1;
 
     for ( ;; ) {
-        c = rms_scan_next(sc);
+        c = rms_search_next(sc);
 
         if (c == '>' && !quoted) {
             break;
         }
 
-        if (c < 0 || c == '<' || c == '\'' || !rms_scan_tag_byte(tag, c)) {
+        if (c < 0 || c == '<' || c == '\'' || !rms_search_tag_byte(tag, c)) {
             return 0;
         }
 
@@ -287,13 +289,13 @@ rms_scan_tag(rms_scan_t *sc, rms_scan_tag_t *tag)
         tag->empty = 1;
     }
 
-    return tag->name_len != 0 && tag->name_len <= RMS_SCAN_NAME_MAX
+    return tag->name_len != 0 && tag->name_len <= RMS_SEARCH_NAME_MAX
            && tag->text[0] != '!' && tag->text[0] != '?';
 }
 
 
 static int
-rms_scan_tag_byte(rms_scan_tag_t *tag, int c)
+rms_search_tag_byte(rms_search_tag_t *tag, int c)
 {
     if (tag->len == sizeof(tag->text)) {
         return 0;
@@ -306,7 +308,7 @@ rms_scan_tag_byte(rms_scan_tag_t *tag, int c)
 
 
 static int
-rms_scan_is(const rms_scan_tag_t *tag, const char *name)
+rms_search_is(const rms_search_tag_t *tag, const char *name)
 {
     return tag->name_len == strlen(name)
            && memcmp(tag->text, name, tag->name_len) == 0;
@@ -316,7 +318,7 @@ rms_scan_is(const rms_scan_tag_t *tag, const char *name)
 /* From behind the start tag of an element to behind its end tag. */
 
 static int
-rms_scan_skip(rms_scan_t *sc, const rms_scan_tag_t *tag)
+rms_search_skip(rms_search_t *sc, const rms_search_tag_t *tag)
 {
     int          c;
     const char  *name;
@@ -327,8 +329,14 @@ rms_scan_skip(rms_scan_t *sc, const rms_scan_tag_t *tag)
 
     name = (const char *) tag->text;
 
-    while (rms_scan_to_tag(sc)) {
-        c = rms_scan_peek(sc);
+    for ( ;; ) {
+        rms_search_hop(sc, tag);
+
+        if (!rms_search_to_tag(sc)) {
+            return 0;
+        }
+
+        c = rms_search_peek(sc);
 
         if (c == '!' || c == '?') {
             return 0;
@@ -337,11 +345,11 @@ rms_scan_skip(rms_scan_t *sc, const rms_scan_tag_t *tag)
         if (c == '/') {
             sc->p++;
 
-            if (!rms_scan_literal(sc, name, tag->name_len)) {
+            if (!rms_search_literal(sc, name, tag->name_len)) {
                 continue;
             }
 
-            c = rms_scan_next(sc);
+            c = rms_search_next(sc);
 
             if (c == '>') {
                 return 1;
@@ -354,12 +362,53 @@ rms_scan_skip(rms_scan_t *sc, const rms_scan_tag_t *tag)
             continue;
         }
 
-        if (rms_scan_literal(sc, name, tag->name_len)) {
+        if (rms_search_literal(sc, name, tag->name_len)) {
             return 0;
         }
     }
+}
 
-    return 0;
+
+/*
+ * Passes tags that neither open nor close an element of this name, and are no
+ * "<!" or "<?", as far as one part of the body shows it.  Leaves the "<" of
+ * any other, and of those that the end of the part may cut.
+ */
+
+static void
+rms_search_hop(rms_search_t *sc, const rms_search_tag_t *tag)
+{
+    size_t                i, len;
+    const unsigned char  *p, *end;
+
+    static const char  marks[] = "!?";
+
+    len = (size_t) (sc->last - sc->p);
+
+    if (len < RMS_SEARCH_HOP_MIN) {
+        return;
+    }
+
+    /* in a tag of this name, the name follows "<" or "</" */
+
+    p = memmem(sc->p, len, tag->text, tag->name_len);
+    end = p != NULL ? p - 2 : sc->last - tag->name_len - 2;
+
+    for (i = 0; i < 2 && end > sc->p; i++) {
+        p = sc->p;
+
+        while ((p = memchr(p + 1, marks[i], (size_t) (end - p))) != NULL) {
+
+            if (p[-1] == '<') {
+                end = p - 1;
+                break;
+            }
+        }
+    }
+
+    if (end > sc->p) {
+        sc->p = end;
+    }
 }
 
 
@@ -369,7 +418,7 @@ rms_scan_skip(rms_scan_t *sc, const rms_scan_tag_t *tag)
  */
 
 static int
-rms_scan_in_ns(const rms_scan_tag_t *tag, const char *ns, size_t ns_len,
+rms_search_in_ns(const rms_search_tag_t *tag, const char *ns, size_t ns_len,
     int needed)
 {
     const unsigned char  *p, *last;
@@ -408,23 +457,23 @@ rms_scan_in_ns(const rms_scan_tag_t *tag, const char *ns, size_t ns_len,
 /* An XML declaration, if there is one. */
 
 static int
-rms_scan_declaration(rms_scan_t *sc)
+rms_search_declaration(rms_search_t *sc)
 {
     int         c, before;
     size_t      n;
-    rms_scan_t  start;
+    rms_search_t  start;
 
     start = *sc;
 
-    if (!rms_scan_literal(sc, "<?", 2)) {
+    if (!rms_search_literal(sc, "<?", 2)) {
         *sc = start;
         return 1;
     }
 
     before = 0;
 
-    for (n = 0; n < RMS_SCAN_TAG_MAX; n++) {
-        c = rms_scan_next(sc);
+    for (n = 0; n < RMS_SEARCH_TAG_MAX; n++) {
+        c = rms_search_next(sc);
 
         if (c < 0) {
             return 0;
@@ -444,18 +493,19 @@ rms_scan_declaration(rms_scan_t *sc)
 /* From the first byte to behind the start tag of Body. */
 
 static int
-rms_scan_envelope(rms_scan_t *sc)
+rms_search_envelope(rms_search_t *sc)
 {
     size_t                prefix;
-    rms_scan_tag_t        envelope, tag;
+    rms_search_tag_t        envelope, tag;
     const unsigned char  *colon;
 
-    if (rms_scan_peek(sc) == 0xef && !rms_scan_literal(sc, "\xef\xbb\xbf", 3))
+    if (rms_search_peek(sc) == 0xef
+        && !rms_search_literal(sc, "\xef\xbb\xbf", 3))
     {
         return 0;
     }
 
-    if (!rms_scan_declaration(sc) || !rms_scan_tag(sc, &envelope)) {
+    if (!rms_search_declaration(sc) || !rms_search_tag(sc, &envelope)) {
         return 0;
     }
 
@@ -463,27 +513,27 @@ rms_scan_envelope(rms_scan_t *sc)
     prefix = colon != NULL ? (size_t) (colon - envelope.text) + 1 : 0;
 
     if (envelope.empty
-        || !rms_scan_prefixed(&envelope, &envelope, prefix, "Envelope")
-        || !rms_scan_tag(sc, &tag))
+        || !rms_search_prefixed(&envelope, &envelope, prefix, "Envelope")
+        || !rms_search_tag(sc, &tag))
     {
         return 0;
     }
 
-    if (rms_scan_prefixed(&tag, &envelope, prefix, "Header")
-        && (!rms_scan_skip(sc, &tag) || !rms_scan_tag(sc, &tag)))
+    if (rms_search_prefixed(&tag, &envelope, prefix, "Header")
+        && (!rms_search_skip(sc, &tag) || !rms_search_tag(sc, &tag)))
     {
         return 0;
     }
 
-    return !tag.empty && rms_scan_prefixed(&tag, &envelope, prefix, "Body");
+    return !tag.empty && rms_search_prefixed(&tag, &envelope, prefix, "Body");
 }
 
 
 /* Is it this name, behind the prefix and colon of the Envelope? */
 
 static int
-rms_scan_prefixed(const rms_scan_tag_t *tag, const rms_scan_tag_t *envelope,
-    size_t prefix, const char *name)
+rms_search_prefixed(const rms_search_tag_t *tag,
+    const rms_search_tag_t *envelope, size_t prefix, const char *name)
 {
     size_t  len;
 
@@ -498,7 +548,7 @@ rms_scan_prefixed(const rms_scan_tag_t *tag, const rms_scan_tag_t *envelope,
 /* From the operation to behind the start tag of what holds the XrML. */
 
 static int
-rms_scan_licence(rms_scan_t *sc, const rms_operation_t *op,
+rms_search_licence(rms_search_t *sc, const rms_operation_t *op,
     const rms_licence_t *licence)
 {
     size_t       len;
@@ -507,47 +557,47 @@ rms_scan_licence(rms_scan_t *sc, const rms_operation_t *op,
     ns = (const char *) op->ns.data;
     len = op->ns.len;
 
-    if (!rms_scan_step(sc, (const char *) op->name.data, ns, len, 1)
-        || !rms_scan_step(sc, "RequestParams", ns, len, 0)
-        || !rms_scan_step(sc, licence->params, ns, len, 0)
-        || !rms_scan_child(sc, licence->element, ns, len))
+    if (!rms_search_step(sc, (const char *) op->name.data, ns, len, 1)
+        || !rms_search_step(sc, "RequestParams", ns, len, 0)
+        || !rms_search_step(sc, licence->params, ns, len, 0)
+        || !rms_search_child(sc, licence->element, ns, len))
     {
         return 0;
     }
 
-    return !licence->chain || rms_scan_step(sc, "Certificate", ns, len, 0);
+    return !licence->chain || rms_search_step(sc, "Certificate", ns, len, 0);
 }
 
 
 /* The next tag must be the start of this element. */
 
 static int
-rms_scan_step(rms_scan_t *sc, const char *name, const char *ns, size_t ns_len,
-    int needed)
+rms_search_step(rms_search_t *sc, const char *name, const char *ns,
+    size_t ns_len, int needed)
 {
-    rms_scan_tag_t  tag;
+    rms_search_tag_t  tag;
 
-    return rms_scan_tag(sc, &tag) && rms_scan_is(&tag, name)
-           && rms_scan_enter(&tag, ns, ns_len, needed);
+    return rms_search_tag(sc, &tag) && rms_search_is(&tag, name)
+           && rms_search_enter(&tag, ns, ns_len, needed);
 }
 
 
 /* Passes siblings up to the start of this element. */
 
 static int
-rms_scan_child(rms_scan_t *sc, const char *name, const char *ns,
+rms_search_child(rms_search_t *sc, const char *name, const char *ns,
     size_t ns_len)
 {
-    rms_scan_tag_t  tag;
+    rms_search_tag_t  tag;
 
-    while (rms_scan_tag(sc, &tag)) {
+    while (rms_search_tag(sc, &tag)) {
 
-        if (rms_scan_is(&tag, name)) {
-            return rms_scan_enter(&tag, ns, ns_len, 0);
+        if (rms_search_is(&tag, name)) {
+            return rms_search_enter(&tag, ns, ns_len, 0);
         }
 
         if (memchr(tag.text, ':', tag.name_len) != NULL
-            || !rms_scan_skip(sc, &tag))
+            || !rms_search_skip(sc, &tag))
         {
             return 0;
         }
@@ -560,37 +610,37 @@ rms_scan_child(rms_scan_t *sc, const char *name, const char *ns,
 /* Neither empty, nor xsi:nil, nor in another namespace. */
 
 static int
-rms_scan_enter(const rms_scan_tag_t *tag, const char *ns, size_t ns_len,
+rms_search_enter(const rms_search_tag_t *tag, const char *ns, size_t ns_len,
     int needed)
 {
     return !tag->empty && memmem(tag->text, tag->len, "nil", 3) == NULL
-           && rms_scan_in_ns(tag, ns, ns_len, needed);
+           && rms_search_in_ns(tag, ns, ns_len, needed);
 }
 
 
 static rms_rc_e
-rms_scan_licensor(rms_scan_t *sc, rms_licensor_t *licensor)
+rms_search_licensor(rms_search_t *sc, rms_licensor_t *licensor)
 {
     int            c;
     rms_str_t      text;
     unsigned char  data[RMS_LICENSOR_TEXT_MAX];
 
-    rms_scan_blanks(sc);
+    rms_search_blanks(sc);
 
-    if (!rms_scan_exact(sc, "<OBJECT type=\"MS-DRM-Server\">")) {
+    if (!rms_search_exact(sc, "<OBJECT type=\"MS-DRM-Server\">")) {
         return RMS_DECLINED;
     }
 
-    rms_scan_blanks(sc);
+    rms_search_blanks(sc);
 
-    if (!rms_scan_exact(sc, "<ID type=\"MS-GUID\">")) {
+    if (!rms_search_exact(sc, "<ID type=\"MS-GUID\">")) {
         return RMS_DECLINED;
     }
 
     text.data = data;
     text.len = 0;
 
-    while ((c = rms_scan_peek(sc)) >= 0 && c != '<') {
+    while ((c = rms_search_peek(sc)) >= 0 && c != '<') {
 
         if (text.len == sizeof(data) - 1) {
             return RMS_DECLINED;
@@ -600,7 +650,7 @@ rms_scan_licensor(rms_scan_t *sc, rms_licensor_t *licensor)
         sc->p++;
     }
 
-    if (!rms_scan_exact(sc, "</ID>")
+    if (!rms_search_exact(sc, "</ID>")
         || rms_licensor_parse(&text, licensor) != RMS_OK)
     {
         return RMS_DECLINED;

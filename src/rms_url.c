@@ -15,6 +15,7 @@ static rms_rc_e rms_url_host(const rms_str_t *host);
 static rms_rc_e rms_url_ipv6(const rms_str_t *host);
 static rms_rc_e rms_url_port(const rms_str_t *digits, rms_url_t *out);
 static int rms_url_ends_part(unsigned char c, int path);
+static size_t rms_url_covered(const rms_url_t *u, const rms_str_t *base);
 
 
 rms_rc_e
@@ -226,10 +227,25 @@ rms_url_ends_part(unsigned char c, int path)
 size_t
 rms_url_under(const rms_str_t *url, const rms_str_t *base)
 {
-    size_t     len;
-    rms_url_t  u, b;
+    rms_url_t  u;
 
-    if (rms_url_parse(url, &u) != RMS_OK || rms_url_parse(base, &b) != RMS_OK)
+    return rms_url_parse(url, &u) == RMS_OK ? rms_url_covered(&u, base) : 0;
+}
+
+
+static size_t
+rms_url_covered(const rms_url_t *u, const rms_str_t *base)
+{
+    size_t     len;
+    rms_url_t  b;
+
+    /* most bases name another host, and need not be parsed to see that */
+
+    len = u->scheme.len + 3 + u->host.len;
+
+    if (base->len < len
+        || !rms_strn_case_eq(u->scheme.data, base->data, len)
+        || rms_url_parse(base, &b) != RMS_OK)
     {
         return 0;
     }
@@ -238,9 +254,9 @@ rms_url_under(const rms_str_t *url, const rms_str_t *base)
         return 0;
     }
 
-    if (!rms_str_case_eq(&u.scheme, &b.scheme)
-        || !rms_str_case_eq(&u.host, &b.host)
-        || u.port != b.port)
+    if (!rms_str_case_eq(&u->scheme, &b.scheme)
+        || !rms_str_case_eq(&u->host, &b.host)
+        || u->port != b.port)
     {
         return 0;
     }
@@ -249,25 +265,31 @@ rms_url_under(const rms_str_t *url, const rms_str_t *base)
         /* void */
     }
 
-    if (u.path.len < len || !rms_strn_case_eq(u.path.data, b.path.data, len)) {
+    if (u->path.len < len || !rms_strn_case_eq(u->path.data, b.path.data, len))
+    {
         return 0;
     }
 
-    if (u.path.len > len && u.path.data[len] != '/') {
+    if (u->path.len > len && u->path.data[len] != '/') {
         return 0;
     }
 
-    return u.tail + len;
+    return u->tail + len;
 }
 
 
 size_t
 rms_url_map(const rms_str_t *url, const rms_url_map_t *map)
 {
-    size_t  i, n, longest;
+    size_t     i, n, longest;
+    rms_url_t  u;
+
+    if (rms_url_parse(url, &u) != RMS_OK) {
+        return 0;
+    }
 
     for (i = 0, longest = 0; i < map->n_bases; i++) {
-        n = rms_url_under(url, &map->bases[i]);
+        n = rms_url_covered(&u, &map->bases[i]);
 
         if (n > longest) {
             longest = n;

@@ -3,7 +3,8 @@
  * its highest bit set the rest are numbers of fragments, which reach odd
  * nestings sooner than bytes do.
  *
- * Each input: the byte search never says another licensor than the parser.
+ * Each input: the byte search never says another licensor than the parser,
+ * and the scanner finds nothing fine that the parser refuses.
  * The result may not depend on how the body is cut, and the depths agree with
  * each other: each of these is another parse of the same bytes, so libFuzzer
  * gets one of them for an input (a sum of its bytes says which), a replay all.
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 
 #include "rms_soap.h"
+#include "rms_soap_scan.h"
 
 
 #define PARTS_MAX  8192
@@ -183,6 +185,28 @@ check_search(answers_t *a)
 }
 
 
+/* What the scanner finds fine, the parser finds fine. */
+
+static void
+check_scan(const answers_t *a)
+{
+    rms_soap_result_t  r, s;
+
+    if (rms_soap_scan(&a->body, a->version, a->op, 0)) {
+        r = rms_soap_parse(&a->body, a->version, a->op, RMS_SOAP_FIRST);
+        expect(r.error == RMS_SOAP_FINE && !r.parsed_all);
+    }
+
+    if (rms_soap_scan(&a->body, a->version, a->op, 1)) {
+        r = rms_soap_parse(&a->body, a->version, a->op, RMS_SOAP_STRICT);
+        s = rms_soap_read(&a->body, a->version, a->op, RMS_SOAP_STRICT);
+        expect(r.error == RMS_SOAP_FINE && s.error == RMS_SOAP_FINE);
+        expect(r.parsed_all && s.parsed_all);
+        expect(same(&r.licensor, &s.licensor));
+    }
+}
+
+
 static void
 check_first(const answers_t *a)
 {
@@ -249,6 +273,7 @@ check(const unsigned char *data, size_t size, const rms_operation_t *op,
     a.version = version;
 
     check_search(&a);
+    check_scan(&a);
 
     if (size == 0) {
         return;

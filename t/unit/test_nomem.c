@@ -36,13 +36,13 @@
     "<s:Body><FindServiceLocationsForUserResponse"                            \
     " xmlns=\"http://microsoft.com/DRM/ServerService\">"                      \
     "<FindServiceLocationsForUserResult><ServiceLocationResponse>"            \
-    "<URL>https://b/_wmcs/%s</URL><Type>T</Type>"                             \
+    "<URL>https://b/_wmcs/%s</URL><Type>T</Type><!-- for the parser -->"      \
     "</ServiceLocationResponse></FindServiceLocationsForUserResult>"          \
     "</FindServiceLocationsForUserResponse></s:Body></s:Envelope>"
 
 #define REQUEST                                                               \
     "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\">"      \
-    "<s:Body><AcquireTemplateInformation"                                     \
+    "<!-- for the parser --><s:Body><AcquireTemplateInformation"              \
     " xmlns=\"http://microsoft.com/DRM/TemplateDistributionService\"/>"       \
     "</s:Body></s:Envelope>"
 

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#include "rms_place.h"
+#include "rms_place_scan.h"
 #include "rms_rewrite.h"
 #include "rms_soap.h"
 #include "test_mem.h"
@@ -34,6 +34,16 @@
 
 #define LOC(x)      "<ServiceLocationResponse>" x "</ServiceLocationResponse>"
 #define URL(x)      USER(LOC("<URL>" x "</URL><Type>T</Type>"))
+
+/* URL("https://b/_wmcs"), cut in its type */
+
+#define USER_HEAD                                                             \
+    OPEN "<FindServiceLocationsForUserResponse xmlns=\"" DRM "\">"            \
+    "<FindServiceLocationsForUserResult><ServiceLocationResponse>"            \
+    "<URL>https://b/_wmcs</URL><Type>"
+#define USER_TAIL                                                             \
+    "</Type></ServiceLocationResponse></FindServiceLocationsForUserResult>"   \
+    "</FindServiceLocationsForUserResponse>" CLOSE
 
 #define INFO(x)                                                               \
     OPEN "<GetServerInfoResponse xmlns=\"" DRM "\"><GetServerInfoResult>" x   \
@@ -102,6 +112,43 @@ slurp(const char *path)
 }
 
 
+/*
+ * rms_rewrite(), whose result the parser's way must have as well, and the
+ * scanner's if it answers.  Taken in place of rms_rewrite() below.
+ */
+
+static rms_rc_e
+rewrite_both(const rms_str_t *in, rms_rewrite_rule_e rule,
+    const rms_url_map_t *by, const rms_mem_t *mem,
+    rms_rewrite_result_t *result)
+{
+    int                   scan;
+    rms_rc_e              rc, other;
+    test_mem_t            own;
+    rms_rewrite_result_t  r;
+
+    rc = rms_rewrite(in, rule, by, mem, result);
+
+    for (scan = 0; scan <= 1; scan++) {
+        other = rms_rewrite_by(scan, in, rule, by, test_mem_init(&own, 0),
+                               &r);
+
+        if (other != rc) {
+            assert_true(scan && other == RMS_DECLINED);
+
+        } else if (rc == RMS_OK) {
+            assert_int_equal(r.found, result->found);
+            assert_int_equal(r.replaced, result->replaced);
+            assert_true(rms_str_eq(&r.body, &result->body));
+        }
+
+        test_mem_free(&own);
+    }
+
+    return rc;
+}
+
+
 static rms_rc_e
 rewrite(const char *in, rms_rewrite_rule_e rule)
 {
@@ -111,7 +158,7 @@ rewrite(const char *in, rms_rewrite_rule_e rule)
     rms_rewrite_result_t  result;
 
     input = str(in);
-    rc = rms_rewrite(&input, rule, &short_map, test_mem_init(&mem, 0),
+    rc = rewrite_both(&input, rule, &short_map, test_mem_init(&mem, 0),
                      &result);
     test_mem_free(&mem);
 
@@ -132,7 +179,7 @@ check(const case_t *t, size_t n, rms_rewrite_rule_e rule)
         input = str(t[i].in);
         want = str(t[i].out ? t[i].out : t[i].in);
 
-        rc = rms_rewrite(&input, rule, &short_map, test_mem_init(&mem, 0),
+        rc = rewrite_both(&input, rule, &short_map, test_mem_init(&mem, 0),
                          &result);
 
         if (rc != RMS_OK || result.found != t[i].found
@@ -188,7 +235,7 @@ samples_equal_their_relayed_form(void **state)
                         "t/samples/%s.response.relayed.xml", t[i].name);
         want = slurp(path);
 
-        assert_int_equal(rms_rewrite(&in, rms_rewrite_rule(t[i].op), &map,
+        assert_int_equal(rewrite_both(&in, rms_rewrite_rule(t[i].op), &map,
                                      test_mem_init(&mem, 0), &result),
                          RMS_OK);
         assert_int_equal(result.found, t[i].found);
@@ -238,7 +285,7 @@ without_a_rule_nothing_is_read(void **state)
     (void) state;
 
     in = str("\x01 not XML");
-    assert_int_equal(rms_rewrite(&in, RMS_REWRITE_NONE, &map,
+    assert_int_equal(rewrite_both(&in, RMS_REWRITE_NONE, &map,
                                  test_mem_init(&mem, 0), &result), RMS_OK);
     assert_ptr_equal(result.body.data, in.data);
     assert_int_equal(mem.calls, 0);
@@ -504,7 +551,7 @@ faults_pass_untouched(void **state)
                         names[i]);
         in = slurp(path);
 
-        assert_int_equal(rms_rewrite(&in, RMS_REWRITE_LOCATIONS, &map,
+        assert_int_equal(rewrite_both(&in, RMS_REWRITE_LOCATIONS, &map,
                                      test_mem_init(&mem, 0), &result),
                          RMS_OK);
         assert_ptr_equal(result.body.data, in.data);
@@ -599,7 +646,7 @@ truncation_anywhere_is_refused(void **state)
             assert_non_null(cut.data);
             memcpy(cut.data, in.data, k);
 
-            assert_int_equal(rms_rewrite(&cut, i ? RMS_REWRITE_SERVER_INFO
+            assert_int_equal(rewrite_both(&cut, i ? RMS_REWRITE_SERVER_INFO
                                                  : RMS_REWRITE_LOCATIONS,
                                          &short_map, test_mem_init(&mem, 0),
                                          &result), RMS_INVALID);
@@ -635,7 +682,7 @@ other_encodings_are_unsupported(void **state)
     (void) state;
 
     for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-        assert_int_equal(rms_rewrite(&t[i], RMS_REWRITE_LOCATIONS, &short_map,
+        assert_int_equal(rewrite_both(&t[i], RMS_REWRITE_LOCATIONS, &short_map,
                                      test_mem_init(&mem, 0), &result),
                          RMS_UNSUPPORTED);
         test_mem_free(&mem);
@@ -681,7 +728,7 @@ assert_repeat(const char *head, const char *unit, size_t n, const char *tail,
 
     in = repeat(head, unit, n, tail);
 
-    rc = rms_rewrite(&in, RMS_REWRITE_LOCATIONS, &short_map,
+    rc = rewrite_both(&in, RMS_REWRITE_LOCATIONS, &short_map,
                      test_mem_init(&mem, 0), &result);
     test_mem_free(&mem);
     free(in.data);
@@ -749,7 +796,7 @@ positions_hold_at_every_offset(void **state)
                       USER(LOC("<URL>https://edge/x/a&amp;b</URL>")
                            LOC("<URL>https://edge/x</URL>")));
 
-        assert_int_equal(rms_rewrite(&in, RMS_REWRITE_LOCATIONS, &short_map,
+        assert_int_equal(rewrite_both(&in, RMS_REWRITE_LOCATIONS, &short_map,
                                      test_mem_init(&mem, 0), &result),
                          RMS_OK);
         assert_true(rms_str_eq(&result.body, &want));
@@ -785,7 +832,7 @@ the_target_is_escaped(void **state)
         in = str(t[i][0]);
         want = str(t[i][1]);
 
-        assert_int_equal(rms_rewrite(&in, RMS_REWRITE_LOCATIONS, &odd,
+        assert_int_equal(rewrite_both(&in, RMS_REWRITE_LOCATIONS, &odd,
                                      test_mem_init(&mem, 0), &result),
                          RMS_OK);
         assert_true(rms_str_eq(&result.body, &want));
@@ -813,7 +860,7 @@ a_result_that_reads_differently_is_refused(void **state)
     odd.target = str("https://e/\x01");
     in = str(URL("https://b/_wmcs/a"));
 
-    assert_int_equal(rms_rewrite(&in, RMS_REWRITE_LOCATIONS, &odd,
+    assert_int_equal(rewrite_both(&in, RMS_REWRITE_LOCATIONS, &odd,
                                  test_mem_init(&mem, 0), &result),
                      RMS_INVALID);
     assert_ptr_equal(result.body.data, in.data);
@@ -822,7 +869,7 @@ a_result_that_reads_differently_is_refused(void **state)
     odd.target = str("  ");
     in = str(URL("https://b/_wmcs"));
 
-    assert_int_equal(rms_rewrite(&in, RMS_REWRITE_LOCATIONS, &odd,
+    assert_int_equal(rewrite_both(&in, RMS_REWRITE_LOCATIONS, &odd,
                                  test_mem_init(&mem, 0), &result),
                      RMS_INVALID);
     test_mem_free(&mem);
@@ -836,24 +883,35 @@ no_memory_is_reported_at_every_allocation(void **state)
     rms_rc_e              rc;
     rms_str_t             in;
     test_mem_t            mem;
+    rms_url_map_t         odd;
     rms_rewrite_result_t  result;
 
-    static const char *t[] = {
-        USER(LOC("<URL>https://b/_wmcs/a</URL>")
-             LOC("<URL>https://c/</URL>")
-             LOC("<URL><![CDATA[https://b/_wmcs]]></URL>")),
-        SLOC("<ServiceLocation Url='https://b/_wmcs/a'/>")
+    static const struct {
+        int          scan;
+        const char  *in;
+        size_t       least;
+    } t[] = {
+        { 0, USER(LOC("<URL>https://b/_wmcs/a</URL>")
+                  LOC("<URL>https://c/</URL>")
+                  LOC("<URL><![CDATA[https://b/_wmcs]]></URL>")), 6 },
+        { 0, SLOC("<ServiceLocation Url='https://b/_wmcs/a'/>"), 4 },
+        { 1, USER(LOC("<URL>https://b/_wmcs/a</URL>")), 3 },
+        { 1, SLOC("<ServiceLocation Url='https://b/_wmcs/a'/>"), 3 }
     };
 
     (void) state;
 
-    for (i = 0; i < 2; i++) {
-        in = str(t[i]);
+    odd = short_map;
+    odd.target = str("https://edge/x(y)");      /* is written to memory */
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        in = str(t[i].in);
 
         for (n = 1; ; n++) {
-            rc = rms_rewrite(&in, i ? RMS_REWRITE_SERVER_INFO
-                                    : RMS_REWRITE_LOCATIONS,
-                             &short_map, test_mem_init(&mem, n), &result);
+            rc = rms_rewrite_by(t[i].scan, &in,
+                                i & 1 ? RMS_REWRITE_SERVER_INFO
+                                      : RMS_REWRITE_LOCATIONS,
+                                &odd, test_mem_init(&mem, n), &result);
             test_mem_free(&mem);
 
             if (rc == RMS_OK) {
@@ -864,7 +922,139 @@ no_memory_is_reported_at_every_allocation(void **state)
             assert_ptr_equal(result.body.data, in.data);
         }
 
-        assert_true(n > 5);
+        assert_true(n > t[i].least);
+    }
+}
+
+
+/* Otherwise the tables above would not test the short cut. */
+
+static void
+what_servers_write_needs_no_parser(void **state)
+{
+    size_t                i;
+    rms_str_t             in;
+    test_mem_t            mem;
+    rms_rewrite_result_t  result;
+
+    static const struct {
+        const char          *name;
+        rms_rewrite_rule_e   rule;
+    } t[] = {
+        { "t/samples/01-findservicelocationsforuser.response.xml",
+          RMS_REWRITE_LOCATIONS },
+        { "t/samples/01b-findservicelocationsforuser-otherforest.response.xml",
+          RMS_REWRITE_LOCATIONS },
+        { "t/samples/12-getserverinfo.response.xml",
+          RMS_REWRITE_SERVER_INFO },
+        { "t/samples/14-findservicelocations.response.xml",
+          RMS_REWRITE_LOCATIONS },
+        { "t/samples/fault-norights.xml", RMS_REWRITE_LOCATIONS }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        in = slurp(t[i].name);
+        assert_int_equal(rms_rewrite_by(1, &in, t[i].rule, &map,
+                                        test_mem_init(&mem, 0), &result),
+                         RMS_OK);
+        test_mem_free(&mem);
+        free(in.data);
+    }
+}
+
+
+/* The second reading goes on from a mark; in front of it bytes must agree. */
+
+static void
+a_second_reading_sees_each_byte_that_differs(void **state)
+{
+    size_t            i, seen;
+    rms_str_t         in, text;
+    rms_places_t      before, after;
+    rms_place_scan_t  mark, kept;
+
+    (void) state;
+
+    in = slurp("t/samples/12-getserverinfo.response.xml");
+
+    assert_int_equal(rms_place_scan(&in, RMS_REWRITE_SERVER_INFO, &before,
+                                    &kept), RMS_OK);
+    seen = (size_t) (kept.scan.p - in.data);
+    assert_true(seen <= before.place[0].start);
+    assert_int_equal(before.n, 3);
+
+    text.len = in.len;
+    text.data = malloc(in.len);
+    assert_non_null(text.data);
+    memcpy(text.data, in.data, in.len);
+
+    mark = kept;
+    assert_int_equal(rms_place_scan_on(&mark, &text, &after), RMS_OK);
+    assert_int_equal(after.n, before.n);
+
+    for (i = 0; i < before.n; i++) {
+        assert_int_equal(after.place[i].start, before.place[i].start);
+        assert_int_equal(after.place[i].end, before.place[i].end);
+        assert_ptr_equal(after.place[i].value.data,
+                         text.data + after.place[i].start);
+    }
+
+    for (i = 0; i < in.len; i++) {
+        text.data[i] = (unsigned char) (in.data[i] ^ 1);
+        mark = kept;
+
+        if (i < seen) {
+            assert_int_equal(rms_place_scan_on(&mark, &text, &after),
+                             RMS_DECLINED);
+        }
+
+        text.data[i] = '<';
+        mark = kept;
+
+        if (in.data[i] != '<') {
+            assert_int_equal(rms_place_scan_on(&mark, &text, &after),
+                             RMS_DECLINED);
+        }
+
+        text.data[i] = in.data[i];
+    }
+
+    for (i = 0; i < in.len; i++) {
+        text.len = i;
+        mark = kept;
+        assert_int_equal(rms_place_scan_on(&mark, &text, &after),
+                         RMS_DECLINED);
+    }
+
+    free(text.data);
+    free(in.data);
+}
+
+
+static void
+a_second_reading_sees_what_is_no_character(void **state)
+{
+    size_t            i;
+    rms_str_t         in, text;
+    rms_places_t      places;
+    rms_place_scan_t  mark;
+
+    static const char  *t[] = { "T", "\x01", "&", "\xff", "]]>" };
+
+    (void) state;
+
+    in = str(URL("https://b/_wmcs"));
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        text = repeat(USER_HEAD, t[i], 1, USER_TAIL);
+
+        assert_int_equal(rms_place_scan(&in, RMS_REWRITE_LOCATIONS, &places,
+                                        &mark), RMS_OK);
+        assert_int_equal(rms_place_scan_on(&mark, &text, &places),
+                         i ? RMS_DECLINED : RMS_OK);
+        free(text.data);
     }
 }
 
@@ -972,7 +1162,7 @@ flipped_bytes_outside_of_urls_pass_or_are_refused(void **state)
                                             ? next_random(&x)
                                             : saved ^ (1u << (round / 2 % 8)));
 
-            rc = rms_rewrite(&in, rule, &map, test_mem_init(&mem, 0),
+            rc = rewrite_both(&in, rule, &map, test_mem_init(&mem, 0),
                              &result);
             seen++;
 
@@ -1014,6 +1204,9 @@ main(void)
         cmocka_unit_test(the_target_is_escaped),
         cmocka_unit_test(a_result_that_reads_differently_is_refused),
         cmocka_unit_test(no_memory_is_reported_at_every_allocation),
+        cmocka_unit_test(what_servers_write_needs_no_parser),
+        cmocka_unit_test(a_second_reading_sees_each_byte_that_differs),
+        cmocka_unit_test(a_second_reading_sees_what_is_no_character),
         cmocka_unit_test(flipped_bytes_outside_of_urls_pass_or_are_refused)
     };
 

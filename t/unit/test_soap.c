@@ -510,6 +510,145 @@ long_text_is_read_and_a_long_header_is_not(void **state)
 }
 
 
+static int
+scan_parts(const char *text, size_t len, size_t cut,
+    rms_soap_version_e version, rms_operation_e op, int strict)
+{
+    rms_str_t   parts[3];
+    rms_body_t  body;
+
+    memset(parts, 0, sizeof(parts));
+    parts[0].data = (unsigned char *) text;
+    parts[0].len = cut;
+    parts[2].data = (unsigned char *) text + cut;
+    parts[2].len = len - cut;
+    body.parts = parts;
+    body.n = 3;
+
+    return rms_soap_scan(&body, version, rms_operation_get(op), strict);
+}
+
+
+/* Otherwise the tables above would not test the short cut. */
+
+static void
+samples_need_no_parser_wherever_their_start_is_cut(void **state)
+{
+    char    *data;
+    size_t   i, cut, len;
+
+    (void) state;
+
+    for (i = 0; i < N_SAMPLES; i++) {
+        data = sample(samples[i].name, &len);
+
+        for (cut = 0; cut <= len && cut < 3000; cut++) {
+            assert_true(scan_parts(data, len, cut, samples[i].version,
+                                   samples[i].op, 0));
+        }
+
+        assert_true(scan_parts(data, len, 0, samples[i].version,
+                               samples[i].op, 1));
+        free(data);
+    }
+}
+
+
+static void
+the_scanner_leaves_what_it_does_not_know_to_the_parser(void **state)
+{
+    static const char  *c[] = {
+        "\xef\xbb\xbf" BODY OP OP_END CLOSE,
+        BODY "<!-- -->" OP OP_END CLOSE,
+        BODY "<l:AcquireLicense xmlns:q='http://q#r'/>" CLOSE,
+        BODY "<l:AcquireLicense >" "</l:AcquireLicense >" CLOSE,
+        BODY OP "<![CDATA[]]>" OP_END CLOSE,
+        BODY OP "&#32;" OP_END CLOSE,
+        BODY OP OP_END CLOSE "<!-- -->",
+    };
+
+    size_t  i;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+        assert_false(scan_parts(c[i], strlen(c[i]), 0, RMS_SOAP_11,
+                                RMS_OP_ACQUIRE_LICENSE, 1));
+        assert_int_equal(read_as(c[i], strlen(c[i]), RMS_SOAP_STRICT),
+                         RMS_SOAP_FINE);
+    }
+}
+
+
+/* Said of the scanner alone: for an operation with a licence it has no say. */
+
+static void
+the_scanner_does_not_find_fine_what_strict_refuses(void **state)
+{
+    static const char  *c[] = {
+        BODY OP OP_END "<x/>" CLOSE,
+        BODY OP OP_END OP OP_END CLOSE,
+        BODY OP OP_END "x" CLOSE,
+        BODY "x" OP OP_END CLOSE,
+        BODY OP OP_END "</s:Body><s:Body/></s:Envelope>",
+        BODY OP OP_END "</s:Body><s:Body>" OP OP_END CLOSE,
+        BODY OP OP_END "</s:Body><s:Header/></s:Envelope>",
+        BODY OP OP_END "</s:Body><x/></s:Envelope>",
+        BODY OP OP_END "</s:Body>x</s:Envelope>",
+        BODY OP OP_END CLOSE "<x/>",
+        BODY OP OP_END CLOSE "x",
+        BODY OP OP_END "</s:Body>",
+        BODY OP OP_END,
+        BODY OP,
+        BODY CLOSE,
+        OPEN "<s:Body/></s:Envelope>",
+        OPEN "<s:Header>" OP OP_END "</s:Header></s:Envelope>",
+        OPEN "<s:Header>" OP OP_END "</s:Header><s:Body/></s:Envelope>",
+        BODY "<x>" OP OP_END "</x>" CLOSE,
+        BODY OP "\x01" OP_END CLOSE,
+        BODY OP "]]>" OP_END CLOSE,
+    };
+
+    static const char  good[] = OPEN "<s:Header>x</s:Header>\n<s:Body>\t"
+                                OP "x" OP_END " </s:Body>\r\n</s:Envelope>\n";
+
+    size_t  i;
+
+    (void) state;
+
+    assert_true(scan_parts(good, sizeof(good) - 1, 0, RMS_SOAP_11,
+                           RMS_OP_ACQUIRE_LICENSE, 1));
+
+    for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+        if (scan_parts(c[i], strlen(c[i]), 0, RMS_SOAP_11,
+                       RMS_OP_ACQUIRE_LICENSE, 1))
+        {
+            fail_msg("fine: %s", c[i]);
+        }
+
+        assert_int_not_equal(read_as(c[i], strlen(c[i]), RMS_SOAP_STRICT),
+                             RMS_SOAP_FINE);
+    }
+}
+
+
+/* rms_xml_sniff() looks at more than the parser has to read. */
+
+static void
+a_nul_in_the_head_counts_behind_the_first_child(void **state)
+{
+    static const char  t[] =
+        "<Envelope xmlns=\"" ENV11 "\"><Body>" OP "\0";
+
+    (void) state;
+
+    assert_int_equal(read_as(t, sizeof(t) - 1, RMS_SOAP_FIRST),
+                     RMS_SOAP_NOT_UTF8);
+    assert_int_equal(read_as(t, sizeof(t) - 2, RMS_SOAP_FIRST),
+                     RMS_SOAP_FINE);
+}
+
+
 static void
 every_error_has_its_own_text(void **state)
 {
@@ -584,8 +723,8 @@ without_memory_nothing_is_fine_that_was_not_read(void **state)
     for (i = 1; i < 400; i++) {
         memory_calls = 0;
         memory_fail_at = i;
-        r = read_parts(data, len, 0, RMS_SOAP_11, RMS_OP_ACQUIRE_LICENSE,
-                       RMS_SOAP_LICENSOR);
+        r = read_parts_by(rms_soap_read, data, len, 0, RMS_SOAP_11,
+                          RMS_OP_ACQUIRE_LICENSE, RMS_SOAP_LICENSOR);
         memory_fail_at = 0;
 
         if (r.error == RMS_SOAP_FINE) {
@@ -655,6 +794,11 @@ main(void)
         cmocka_unit_test(only_strict_sees_what_follows_the_first_child),
         cmocka_unit_test(depth_attributes_namespaces_and_markup_are_bounded),
         cmocka_unit_test(long_text_is_read_and_a_long_header_is_not),
+        cmocka_unit_test(samples_need_no_parser_wherever_their_start_is_cut),
+        cmocka_unit_test(
+            the_scanner_leaves_what_it_does_not_know_to_the_parser),
+        cmocka_unit_test(the_scanner_does_not_find_fine_what_strict_refuses),
+        cmocka_unit_test(a_nul_in_the_head_counts_behind_the_first_child),
         cmocka_unit_test(every_error_has_its_own_text),
         cmocka_unit_test(without_memory_nothing_is_fine_that_was_not_read),
     };
