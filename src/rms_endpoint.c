@@ -35,6 +35,7 @@ static int rms_path_resolve(rms_path_buf_t *buf);
 static int rms_path_segment(rms_path_buf_t *buf, const unsigned char *p,
     size_t len);
 static size_t rms_path_trim(const unsigned char *p, size_t len);
+static const rms_endpoint_t *rms_endpoint_spelt(const rms_str_t *target);
 static const rms_endpoint_t *rms_endpoint_by_path(const rms_path_buf_t *buf);
 
 
@@ -232,6 +233,14 @@ rms_endpoint_find(const rms_str_t *target, int raw)
     path.kind = RMS_PATH_BAD;
 
     if (target->len == 0) {
+        return path;
+    }
+
+    /* spelt as in the table, as nearly all are: nothing to decode */
+
+    path.endpoint = rms_endpoint_spelt(target);
+    if (path.endpoint != NULL) {
+        path.kind = RMS_PATH_ENDPOINT;
         return path;
     }
 
@@ -436,6 +445,29 @@ rms_path_trim(const unsigned char *p, size_t len)
             return len;
         }
     }
+}
+
+
+static const rms_endpoint_t *
+rms_endpoint_spelt(const rms_str_t *target)
+{
+    size_t                 i, root;
+    const rms_endpoint_t  *ep;
+
+    root = sizeof(RMS_ROOT) - 1;
+
+    for (i = 0; i < RMS_FILE_MAX; i++) {
+        ep = &rms_endpoints[i];
+
+        if (target->len == root + ep->path.len
+            && memcmp(target->data, RMS_ROOT, root) == 0
+            && memcmp(target->data + root, ep->path.data, ep->path.len) == 0)
+        {
+            return ep;
+        }
+    }
+
+    return NULL;
 }
 
 

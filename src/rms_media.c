@@ -87,7 +87,14 @@ rms_media_parse(const rms_str_t *content_type, size_t n_content_type,
         return RMS_INVALID;
     }
 
-    out->action = out->version == RMS_SOAP_12 ? media.action : header;
+    /* a header was looked at above */
+
+    if (out->version != RMS_SOAP_12) {
+        out->action = header;
+        return header.data != NULL ? RMS_OK : RMS_INVALID;
+    }
+
+    out->action = media.action;
 
     return rms_media_uri(&out->action) ? RMS_OK : RMS_INVALID;
 }
