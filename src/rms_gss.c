@@ -1,7 +1,7 @@
 /*
  * One leg of a Kerberos login.  Blocks on the keytab and runs on a thread of
  * the pool; a login, with all its strings, is malloc'd memory and freed by
- * rms_gss_login_free().  GSSAPI is included here and in rms_gss_cred.c only.
+ * rms_gss_login_free().  GSSAPI is included here and in rms_gss_*.c only.
  */
 
 #include <openssl/crypto.h>
@@ -12,30 +12,24 @@
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 
-#include "rms_gss.h"
+#include "rms_gss_context.h"
 #include "rms_gss_cred.h"
+#include "rms_gss_mic.h"
 #include "rms_line.h"
 #include "rms_principal.h"
 #include "rms_ticket.h"
-
-
-struct rms_gss_context_s {
-    gss_ctx_id_t    gss;
-    unsigned        legs;
-    unsigned        spnego:1;
-    unsigned        has_apreq:1;
-    unsigned        etype;
-    unsigned        kvno;
-    unsigned char   hash[32];
-    char            ticket[320];        /* its clear parts, for the log  */
-};
 
 
 static rms_gss_status_e rms_gss_leg(rms_gss_acceptor_t *acceptor,
     rms_gss_login_t *login, rms_gss_context_t **context, rms_line_t *line);
 static rms_gss_status_e rms_gss_step(rms_gss_acceptor_t *acceptor,
     rms_gss_login_t *login, rms_gss_context_t *ctx, const rms_apreq_t *apreq,
-    rms_line_t *line);
+    int named, rms_line_t *line);
+static OM_uint32 rms_gss_call(rms_gss_login_t *login, rms_gss_context_t *ctx,
+    gss_cred_id_t cred, gss_name_t *client, gss_OID *mech, gss_buffer_t out,
+    OM_uint32 *minor);
+static int rms_gss_proved(rms_gss_login_t *login, OM_uint32 major,
+    const char *service);
 
 static const char *rms_gss_framing(rms_gss_context_t *ctx,
     const rms_str_t *token);
@@ -71,6 +65,8 @@ static const gss_OID_desc  rms_gss_krb5 =
 static const gss_OID_desc  rms_gss_ms_krb5 =
     { 9, (void *) "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02" };
 
+static atomic_int  rms_gss_mic_known;
+
 
 void
 rms_gss_accept(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login)
@@ -98,6 +94,7 @@ rms_gss_accept(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login)
 
         rms_gss_drop(&login->output);
         rms_gss_drop(&login->account);
+        login->bound = 0;
     }
 }
 
@@ -144,6 +141,8 @@ rms_gss_login_free(rms_gss_login_t *login)
     free(login->output.data);
     free(login->account.data);
     free(login->service.data);
+    free(login->claimed.data);
+    free(login->sids_memory);
 
     memset(login, 0, sizeof(rms_gss_login_t));
 }
@@ -183,44 +182,60 @@ rms_gss_leg(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login,
         return RMS_GSS_FAILED;
     }
 
-    return rms_gss_step(acceptor, login, ctx, found, line);
+    /* only a first leg can be tried twice */
+
+    return rms_gss_step(acceptor, login, ctx, found, ctx->legs == 1, line);
 }
 
 
-/* apreq: NULL when this leg holds none. */
+/*
+ * apreq: NULL when this leg holds none.  named: with the key of the service
+ * it names, if there is one.
+ */
 
 static rms_gss_status_e
 rms_gss_step(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login,
-    rms_gss_context_t *ctx, const rms_apreq_t *apreq, rms_line_t *line)
+    rms_gss_context_t *ctx, const rms_apreq_t *apreq, int named,
+    rms_line_t *line)
 {
-    int               copied;
+    int               copied, again;
     gss_OID           mech;
     OM_uint32         major, minor, ignored;
     gss_name_t        client;
     rms_gss_cred_t    cred;
-    gss_buffer_desc   in, out = GSS_C_EMPTY_BUFFER;
+    gss_buffer_desc   out = GSS_C_EMPTY_BUFFER;
     rms_gss_status_e  status;
 
-    if (!rms_gss_cred_take(acceptor, &cred, line)) {
+    if (!rms_gss_cred_take(acceptor, named ? apreq : NULL, &cred, line)) {
         return RMS_GSS_UNAVAILABLE;
+    }
+
+    /* only a later leg brings the signature of a list (RFC 4178 5) */
+
+    if (ctx->legs > 1) {
+        rms_gss_mic_adapt(&rms_gss_mic_known, cred.gss, &login->token);
     }
 
     client = GSS_C_NO_NAME;
     mech = GSS_C_NO_OID;
 
-    in.value = login->token.data;
-    in.length = login->token.len;
+    major = rms_gss_call(login, ctx, cred.gss, &client, &mech, &out, &minor);
 
-    /* delegated credentials are not asked for, and so thrown away */
+    again = GSS_ERROR(major) && cred.service != NULL;
 
-    major = gss_accept_sec_context(&minor, &ctx->gss, cred.gss, &in,
-                                   GSS_C_NO_CHANNEL_BINDINGS, &client, &mech,
-                                   &out, NULL, NULL, NULL);
+    copied = rms_gss_copy(&login->output, &out)
+             && rms_gss_proved(login, major, cred.service);
 
+    (void) gss_release_buffer(&ignored, &out);
     rms_gss_cred_give(acceptor, &cred);
 
-    copied = rms_gss_copy(&login->output, &out);
-    (void) gss_release_buffer(&ignored, &out);
+    if (again) {
+
+        /* any other key may open it: a second one of that name, an alias's */
+
+        rms_gss_drop(&login->output);
+        return rms_gss_step(acceptor, login, ctx, apreq, 0, line);
+    }
 
     if (GSS_ERROR(major)) {
         status = rms_gss_refused(acceptor, ctx, apreq, major, minor, line);
@@ -243,6 +258,66 @@ rms_gss_step(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login,
 
 
 /*
+ * With the channel bindings of the connection, unless they are off.  They hold
+ * no addresses: the family is then 0, as clients have it, not NULLADDR.
+ */
+
+static OM_uint32
+rms_gss_call(rms_gss_login_t *login, rms_gss_context_t *ctx,
+    gss_cred_id_t cred, gss_name_t *client, gss_OID *mech, gss_buffer_t out,
+    OM_uint32 *minor)
+{
+    OM_uint32                           major, flags;
+    gss_buffer_desc                     in;
+    gss_channel_bindings_t              bindings;
+    struct gss_channel_bindings_struct  cb;
+
+    in.value = login->token.data;
+    in.length = login->token.len;
+
+    memset(&cb, 0, sizeof(struct gss_channel_bindings_struct));
+    cb.application_data.value = login->cbind.data;
+    cb.application_data.length = login->cbind.len;
+
+    bindings = (login->cbind_mode == RMS_CBIND_OFF || login->cbind.len == 0)
+               ? GSS_C_NO_CHANNEL_BINDINGS : &cb;
+
+    flags = 0;
+
+    /* delegated credentials are not asked for, and so thrown away */
+
+    major = gss_accept_sec_context(minor, &ctx->gss, cred, &in, bindings,
+                                   client, mech, out, &flags, NULL, NULL);
+
+    login->bound = major == GSS_S_COMPLETE && bindings != NULL
+                   && (flags & GSS_C_CHANNEL_BOUND_FLAG);
+
+    return major;
+}
+
+
+/*
+ * A login that ends in the leg in which one service's credential was used is
+ * one to that service.  0: no memory.
+ */
+
+static int
+rms_gss_proved(rms_gss_login_t *login, OM_uint32 major, const char *service)
+{
+    gss_buffer_desc  name;
+
+    if (major != GSS_S_COMPLETE || service == NULL) {
+        return 1;
+    }
+
+    name.value = (void *) (uintptr_t) service;
+    name.length = strlen(service);
+
+    return rms_gss_copy(&login->service, &name);
+}
+
+
+/*
  * What may come as which leg.  NTLM never reaches GSSAPI, where another
  * mechanism may be installed that knows it; nor does a token whose framing we
  * cannot follow, since then the authenticator in it could not be named.
@@ -253,6 +328,10 @@ static const char *
 rms_gss_framing(rms_gss_context_t *ctx, const rms_str_t *token)
 {
     rms_token_info_t  info;
+
+    if (ctx->mech != RMS_GSS_KRB5) {
+        return "Kerberos in a handshake of another mechanism";
+    }
 
     if (ctx->legs++ == RMS_GSS_LEGS_MAX) {
         return "too many legs";
@@ -420,6 +499,15 @@ rms_gss_finish(rms_gss_login_t *login, rms_gss_context_t *ctx,
         return RMS_GSS_FAILED;
     }
 
+    if (login->cbind_mode == RMS_CBIND_REQUIRE && !login->bound) {
+        rms_line_add(line, "%s; %s", login->cbind.len
+                     ? "the client sent no channel binding, and it is required"
+                     : "a channel binding is required, and this connection is "
+                       "not TLS",
+                     ctx->ticket);
+        return RMS_GSS_FAILED;
+    }
+
     status = rms_gss_names(login, ctx, client);
 
     if (status == RMS_GSS_DONE) {
@@ -449,6 +537,14 @@ rms_gss_names(rms_gss_login_t *login, const rms_gss_context_t *ctx,
     OM_uint32   major, minor;
     gss_name_t  service;
 
+    if (!rms_gss_display(client, &login->account)) {
+        return RMS_GSS_UNAVAILABLE;
+    }
+
+    if (login->service.len > 0) {
+        return RMS_GSS_DONE;
+    }
+
     /* asked of Kerberos only: another mechanism's library crashes here */
 
     major = gss_inquire_context(&minor, ctx->gss, NULL, &service, NULL, NULL,
@@ -457,8 +553,7 @@ rms_gss_names(rms_gss_login_t *login, const rms_gss_context_t *ctx,
         return RMS_GSS_UNAVAILABLE;
     }
 
-    ok = rms_gss_display(client, &login->account)
-         && rms_gss_display(service, &login->service);
+    ok = rms_gss_display(service, &login->service);
 
     (void) gss_release_name(&minor, &service);
 
@@ -514,6 +609,10 @@ rms_gss_success(const rms_gss_login_t *login, const rms_gss_context_t *ctx,
     rms_line_quoted(line, &login->service);
     rms_line_add(line, " etype=%s kvno=%u",
                  rms_etype_name(ctx->etype, etype, sizeof(etype)), ctx->kvno);
+
+    if (login->cbind_mode != RMS_CBIND_OFF) {
+        rms_line_add(line, " bound=%s", login->bound ? "yes" : "no");
+    }
 }
 
 

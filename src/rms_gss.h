@@ -10,7 +10,9 @@
 
 
 #include "rms_types.h"
+#include "rms_cbind.h"
 #include "rms_negotiate.h"
+#include "rms_sid.h"
 
 
 typedef struct rms_gss_acceptor_s  rms_gss_acceptor_t;
@@ -31,9 +33,14 @@ typedef enum {
 
 typedef struct {
     /* in; owned by the caller until rms_gss_login_free() */
-    rms_str_t           token;          /* decoded, malloc'd             */
+    rms_str_t           token;          /* decoded, malloc'd; a leg may
+                                           change it                     */
     rms_gss_context_t  *context;        /* NULL on the first leg; moved in
                                            and, on CONTINUE, moved out   */
+    rms_cbind_mode_e    cbind_mode;
+    rms_cbind_t         cbind;          /* of this connection, the same in
+                                           each leg; empty without TLS   */
+    unsigned            want_sids:1;    /* read the groups               */
 
     /* out; malloc'd */
     rms_gss_status_e    status;
@@ -43,8 +50,19 @@ typedef struct {
     rms_str_t           service;        /* the ticket's service principal */
     unsigned            foreign:1;      /* the account's realm is not the
                                            service's                     */
-    unsigned            has_hash:1;
+    unsigned            has_hash:1;     /* never of NTLM                 */
+    unsigned            ntlm:1;
+    unsigned            bound:1;        /* the client sent our bindings  */
+    unsigned            has_sids:1;
+    unsigned            has_user:1;
+    rms_sid_set_t       sids;           /* verified, in sids_memory      */
+    void               *sids_memory;
+    rms_sid_t           user;           /* the account's own, one of sids */
+    const char         *sids_why;       /* there are none, in words      */
     unsigned char       hash[32];       /* for the replay cache          */
+    rms_str_t           claimed;        /* FAILED: whom the client says it
+                                           is, where known; proves nothing,
+                                           for back-off and counters     */
     char                text[512];      /* one line for the log: what
                                            GSSAPI and the ticket's clear
                                            parts tell (realm, service,
@@ -65,9 +83,15 @@ void rms_gss_acceptor_free(rms_gss_acceptor_t *acceptor);
 /*
  * One leg.  Accepts SPNEGO and raw Kerberos.  The ticket must be for a
  * service "HTTP/..." of the keytab (any of them; others in the same keytab,
- * host/... for example, are refused).  The keytab is read again each time
- * (MIT re-opens it), so a rotated one works without a reload.  Does no DNS.
+ * host/... for example, are refused).  The keytab is looked at each time and
+ * read again when it has changed, so a rotated one works without a reload;
+ * its keys stay in memory.  Does no DNS.
  * A principal that rms_principal_parse() refuses is FAILED.
+ *
+ * Channel bindings: wrong ones fail unless the mode is off; none, or all zero
+ * as Windows sends them, are an unbound login, which only "require" refuses.
+ * A client whose ticket says that it knows bindings (KERB_AP_OPTIONS_CBT,
+ * [MS-KILE] 3.2.5.8) and sends none is refused by libkrb5 where we have some.
  */
 void rms_gss_accept(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login);
 

@@ -7,29 +7,18 @@
 #define RMS_GSS_CRED_H
 
 
-#include <sys/types.h>
-#include <time.h>
-
 #include <gssapi/gssapi.h>
 
 #include "rms_gss.h"
+#include "rms_gss_keys.h"
 #include "rms_line.h"
-
-
-/* What tells one version of the keytab file from another. */
-
-typedef struct {
-    dev_t            dev;
-    ino_t            ino;
-    off_t            size;
-    struct timespec  mtime;
-    struct timespec  ctime;             /* a chmod changes only this */
-} rms_gss_stamp_t;
 
 
 typedef struct {
     gss_cred_id_t    gss;
-    rms_gss_stamp_t  stamp;
+    rms_gss_keys_t  *keys;
+    const char      *service;           /* the one principal of keys that
+                                           it accepts for; NULL: any     */
 } rms_gss_cred_t;
 
 
@@ -38,11 +27,13 @@ const char *rms_gss_acceptor_keytab(const rms_gss_acceptor_t *acceptor);
 
 
 /*
- * A credential nobody else uses, for the keytab as it is now.  0: there is
- * none, because of the keytab or of memory; the line says why.
+ * A credential nobody else uses, for the keytab as it is now: for the very
+ * service the ticket names if the keytab has that key, else, and without an
+ * apreq (NULL), for any service.  0: there is none, because of the keytab or
+ * of memory; the line says why.  cred->service ends when it is given back.
  */
-int rms_gss_cred_take(rms_gss_acceptor_t *acceptor, rms_gss_cred_t *cred,
-    rms_line_t *line);
+int rms_gss_cred_take(rms_gss_acceptor_t *acceptor, const rms_apreq_t *apreq,
+    rms_gss_cred_t *cred, rms_line_t *line);
 void rms_gss_cred_give(rms_gss_acceptor_t *acceptor, rms_gss_cred_t *cred);
 
 

@@ -18,7 +18,6 @@
 
 #include <profile.h>
 
-#include "rms_gss.h"
 #include "rms_keytab.h"
 
 
@@ -107,6 +106,21 @@ rms_keytab_add(krb5_context krb5, const krb5_keytab_entry *entry,
 }
 
 
+int
+rms_keytab_key_of(const rms_keytab_key_t *key, const rms_str_t *name,
+    const rms_str_t *realm)
+{
+    size_t  len;
+
+    len = name->len;
+
+    return strlen(key->name) == len + 1 + realm->len
+           && memcmp(key->name, name->data, len) == 0
+           && key->name[len] == '@'
+           && memcmp(key->name + len + 1, realm->data, realm->len) == 0;
+}
+
+
 void
 rms_keytab_names(const rms_keytab_t *keytab, rms_line_t *line)
 {
@@ -146,22 +160,30 @@ rms_keytab_e
 rms_keytab_check(const char *path, char *text, size_t size)
 {
     rms_line_t    line;
-    rms_keytab_e  rc;
     rms_keytab_t  keytab;
 
     rms_line_init(&line, text, size);
 
-    rc = rms_keytab_open(path, &line);
+    return rms_keytab_load(path, &keytab, &line);
+}
+
+
+rms_keytab_e
+rms_keytab_load(const char *path, rms_keytab_t *keytab, rms_line_t *line)
+{
+    rms_keytab_e  rc;
+
+    rc = rms_keytab_open(path, line);
     if (rc != RMS_KEYTAB_FINE) {
         return rc;
     }
 
-    rc = rms_keytab_scan(path, &keytab, &line);
+    rc = rms_keytab_scan(path, keytab, line);
     if (rc != RMS_KEYTAB_FINE) {
         return rc;
     }
 
-    return rms_keytab_judge(path, &keytab, &line);
+    return rms_keytab_judge(path, keytab, line);
 }
 
 

@@ -10,8 +10,8 @@
 
 #include <krb5/krb5.h>
 
+#include "rms_gss.h"
 #include "rms_line.h"
-#include "rms_types.h"
 
 
 #define RMS_KEYTAB_KEYS_MAX  128
@@ -40,6 +40,19 @@ typedef struct {
  */
 krb5_error_code rms_keytab_read(krb5_context krb5, const char *path,
     krb5_keytab *handle, rms_keytab_t *keytab);
+
+
+/*
+ * The same for an operator: reads path, and adds to the line what
+ * rms_keytab_check() says.
+ */
+rms_keytab_e rms_keytab_load(const char *path, rms_keytab_t *keytab,
+    rms_line_t *line);
+
+
+/* Is it a key of that principal?  The name's parts are joined by "/". */
+int rms_keytab_key_of(const rms_keytab_key_t *key, const rms_str_t *name,
+    const rms_str_t *realm);
 
 
 /* Adds the names of the HTTP principals, each once, to the line. */

@@ -247,7 +247,7 @@ rms_spnego_mechs(rms_str_t *list, rms_token_info_t *info)
 static int
 rms_spnego_resp(const rms_str_t *token, rms_token_info_t *info)
 {
-    rms_str_t  s, fields, skipped;
+    rms_str_t  s, fields, mic, skipped;
 
     s = *token;
 
@@ -274,12 +274,17 @@ rms_spnego_resp(const rms_str_t *token, rms_token_info_t *info)
         return 0;
     }
 
+    mic = fields;
+
     if (rms_der_peek(&fields, RMS_DER_CTX(3))
         && !rms_der_field(&fields, 3, RMS_DER_OCTET_STRING, &skipped))
     {
         return 0;
     }
 
+    mic.len -= fields.len;
+
+    info->mic = mic;
     info->kind = RMS_TOKEN_SPNEGO_RESP;
     info->krb5_token = rms_is_krb5(&info->mech_token) ? 1 : 0;
     info->offers_krb5 = info->krb5_token;

@@ -82,6 +82,8 @@ typedef struct {
     unsigned     offers_ntlm:1;
     unsigned     krb5_token:1;  /* mech_token is meant for Kerberos      */
     rms_str_t    mech_token;    /* innermost token, may be empty         */
+    rms_str_t    mic;           /* mechListMIC of a NegTokenResp, its tag
+                                   first; may be empty                   */
 } rms_token_info_t;
 
 

@@ -21,8 +21,6 @@ static rms_ticket_e rms_ticket_look(krb5_context krb5, krb5_keytab handle,
     const rms_keytab_t *keytab, const rms_apreq_t *apreq, rms_line_t *line);
 static rms_ticket_e rms_ticket_no_key(const rms_keytab_t *keytab,
     const rms_apreq_t *apreq, rms_line_t *line);
-static int rms_ticket_key_named(const rms_keytab_key_t *key,
-    const rms_apreq_t *apreq);
 static void rms_ticket_kvnos(const rms_keytab_t *keytab,
     const rms_apreq_t *apreq, rms_line_t *line);
 static rms_ticket_e rms_ticket_service(krb5_context krb5,
@@ -124,7 +122,7 @@ rms_ticket_no_key(const rms_keytab_t *keytab, const rms_apreq_t *apreq,
     for (i = 0; i < keytab->n; i++) {
         key = &keytab->keys[i];
 
-        if (rms_ticket_key_named(key, apreq)) {
+        if (rms_keytab_key_of(key, &apreq->service, &apreq->realm)) {
             named++;
 
             if (apreq->ticket_kvno == 0 || key->kvno == apreq->ticket_kvno) {
@@ -160,23 +158,6 @@ rms_ticket_no_key(const rms_keytab_t *keytab, const rms_apreq_t *apreq,
 }
 
 
-/* Is it a key of the service the ticket names? */
-
-static int
-rms_ticket_key_named(const rms_keytab_key_t *key, const rms_apreq_t *apreq)
-{
-    size_t  len;
-
-    len = apreq->service.len;
-
-    return strlen(key->name) == len + 1 + apreq->realm.len
-           && memcmp(key->name, apreq->service.data, len) == 0
-           && key->name[len] == '@'
-           && memcmp(key->name + len + 1, apreq->realm.data, apreq->realm.len)
-              == 0;
-}
-
-
 static void
 rms_ticket_kvnos(const rms_keytab_t *keytab, const rms_apreq_t *apreq,
     rms_line_t *line)
@@ -190,7 +171,9 @@ rms_ticket_kvnos(const rms_keytab_t *keytab, const rms_apreq_t *apreq,
     for (last = -1, i = 0; i < keytab->n; i++) {
         key = &keytab->keys[i];
 
-        if (rms_ticket_key_named(key, apreq) && key->kvno != last) {
+        if (rms_keytab_key_of(key, &apreq->service, &apreq->realm)
+            && key->kvno != last)
+        {
             rms_line_add(line, "%s%u", (last == -1) ? "" : ", ", key->kvno);
             last = key->kvno;
         }

@@ -1,9 +1,11 @@
 /*
- * Any bytes as a token: the readers stay inside it, and agree on what it is.
+ * Any bytes as a token: the readers stay inside it, and agree on what it is;
+ * where it is adapted to a library, one byte of it changes, or none.
  */
 
 #include <stdlib.h>
 
+#include "rms_gss_mic.h"
 #include "rms_negotiate.h"
 
 
@@ -22,6 +24,47 @@ inside(const rms_str_t *token, const rms_str_t *part)
 }
 
 
+/* The tag of the signature of a NegTokenResp, and nothing else. */
+
+static void
+adapted(const rms_str_t *token, const rms_token_info_t *info)
+{
+    size_t      at;
+    rms_str_t   copy;
+    atomic_int  known = RMS_GSS_MIC_MISREAD;
+
+    copy.len = token->len;
+    copy.data = malloc(token->len + 1);
+
+    if (copy.data == NULL) {
+        return;
+    }
+
+    memcpy(copy.data, token->data, token->len);
+    rms_gss_mic_adapt(&known, GSS_C_NO_CREDENTIAL, &copy);
+
+    if (info->mic.len > 0) {
+        at = (size_t) (info->mic.data - token->data);
+
+        if (info->kind != RMS_TOKEN_SPNEGO_RESP
+            || at + info->mic.len != token->len
+            || info->mic.data < info->mech_token.data + info->mech_token.len
+            || copy.data[at] != 0xa4)
+        {
+            abort();
+        }
+
+        copy.data[at] = 0xa3;
+    }
+
+    if (memcmp(copy.data, token->data, token->len) != 0) {
+        abort();
+    }
+
+    free(copy.data);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,6 +80,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     info = rms_token_sniff(&token);
     inside(&token, &info.mech_token);
+    inside(&token, &info.mic);
+    adapted(&token, &info);
 
     rc = rms_token_apreq(&token, &apreq);
 

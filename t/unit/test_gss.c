@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 #include <netdb.h>
@@ -452,6 +453,173 @@ other_service_of_the_same_keytab_is_refused(void **state)
 }
 
 
+/* The name in clear picks a key to try first; another one opens the ticket. */
+
+static void
+name_in_clear_proves_nothing(void **state)
+{
+    unsigned char    *name;
+    rms_str_t         token;
+    ticket_spec_t     spec;
+    rms_gss_login_t   login;
+
+    (void) state;
+
+    spec = spec_default();
+    spec.service = "host/rmsconnector.rms.test@RMS.TEST";
+    token = ticket_krb5(&spec);
+
+    name = memmem(token.data, token.len, "host", 4);
+    assert_non_null(name);
+    memcpy(name, "HTTP", 4);
+
+    login = leg1(token);
+    assert_int_equal(login.status, RMS_GSS_FAILED);
+    assert_has(login.text, "service=\"host/rmsconnector.rms.test@RMS.TEST\"");
+    rms_gss_login_free(&login);
+}
+
+
+/* Keytabs joined by hand: two keys of one name, kvno and type. */
+
+static void
+keytab_join(const char *path, const char *first, const char *second)
+{
+    size_t       i, n;
+    char         bytes[1024];
+    FILE        *in, *out;
+    const char  *from[2];
+
+    from[0] = first;
+    from[1] = second;
+
+    out = fopen(path, "w");
+    assert_non_null(out);
+
+    for (i = 0; i < 2; i++) {
+        in = fopen(from[i], "r");
+        assert_non_null(in);
+        n = fread(bytes, 1, sizeof(bytes), in);
+        assert_true(n > 2 && n < sizeof(bytes));
+        assert_int_equal(fclose(in), 0);
+
+        /* the version of the format stands at the start only */
+
+        n -= 2 * i;
+        assert_int_equal(fwrite(bytes + 2 * i, 1, n, out), n);
+    }
+
+    assert_int_equal(fclose(out), 0);
+}
+
+
+static void
+each_key_of_one_name_is_tried(void **state)
+{
+    int                  i;
+    char                *old, *new, *both;
+    ticket_spec_t        spec;
+    rms_gss_login_t      login;
+    rms_gss_acceptor_t  *a;
+
+    (void) state;
+
+    old = path_copy("old.keytab");
+    new = path_copy("new.keytab");
+    both = path_copy("both.keytab");
+    ticket_keytab_add(old, SERVICE, 1, TICKET_AES256);
+    ticket_keytab_add(new, SERVICE, 1, TICKET_AES256);
+
+    spec = spec_default();
+
+    for (i = 0; i < 4; i++) {
+        keytab_join(both, (i & 1) ? old : new, (i & 1) ? new : old);
+        a = rms_gss_acceptor_create(both);
+        assert_non_null(a);
+
+        spec.keytab = (i & 2) ? old : new;
+        login = leg(a, ticket_krb5(&spec), NULL);
+        assert_int_equal(login.status, RMS_GSS_DONE);
+        assert_true(rms_str_is(&login.service, SERVICE));
+
+        rms_gss_login_free(&login);
+        rms_gss_acceptor_free(a);
+    }
+
+    free(old);
+    free(new);
+    free(both);
+}
+
+
+/*
+ * libkrb5 finds this instead of the C library's: it opens the keytab anew
+ * each time it is given a file.
+ */
+
+static unsigned  keytab_opens;
+
+
+FILE *
+fopen(const char *path, const char *mode)
+{
+    int  fd, flags;
+
+    keytab_opens += (strstr(path, "counted.keytab") != NULL);
+
+    flags = (mode[0] == 'r') ? ((strchr(mode, '+') != NULL) ? O_RDWR
+                                                            : O_RDONLY)
+            : O_WRONLY|O_CREAT|((mode[0] == 'a') ? O_APPEND : O_TRUNC);
+
+    fd = open(path, flags|O_CLOEXEC, 0666);
+
+    return (fd == -1) ? NULL : fdopen(fd, mode);
+}
+
+
+static void
+keytab_is_read_again_only_when_it_has_changed(void **state)
+{
+    int                  i;
+    char                *path;
+    unsigned             opens;
+    ticket_spec_t        spec;
+    rms_gss_login_t      login;
+    rms_gss_acceptor_t  *a;
+
+    (void) state;
+
+    path = path_copy("counted.keytab");
+    ticket_keytab_add(path, SERVICE, 1, TICKET_AES256);
+    a = rms_gss_acceptor_create(path);
+    assert_non_null(a);
+
+    spec = spec_default();
+    spec.keytab = path;
+
+    for (i = 0; i < 3; i++) {
+
+        if (i == 2) {
+            ticket_keytab_add(path, SERVICE, 2, TICKET_AES256);
+        }
+
+        login.token = ticket_krb5(&spec);
+
+        opens = keytab_opens;
+        login = leg(a, login.token, NULL);
+        opens = keytab_opens - opens;
+
+        assert_int_equal(login.status, RMS_GSS_DONE);
+        assert_true(i == 1 ? opens == 0 : opens > 0);
+
+        rms_gss_login_free(&login);
+    }
+
+    rms_gss_acceptor_free(a);
+    free(path);
+}
+
+
 /*
  * libkrb5 finds these instead of the C library's: with a stock krb5.conf a
  * service name would be resolved, and a login would wait for a dead DNS.
@@ -779,59 +947,162 @@ client_step(client_t *c, const rms_str_t *in, OM_uint32 expected)
 }
 
 
-/* NEGOEX first: Kerberos comes second, and the list must then be signed. */
+/*
+ * A login of a client that prefers NEGOEX: Kerberos comes second, and the list
+ * must then be signed.  list: the one it signs, in letters; offered is "xk".
+ * Without mutual it signs at once, else when our ticket has come.  In one of
+ * the legs an allocation fails.  Answers the login of the last leg.
+ */
+
+typedef struct {
+    const char  *list;
+    int          mutual;
+    size_t       fail_leg;
+    size_t       fail_at;
+    size_t       legs;          /* out                                   */
+} negoex_t;
+
+
+static rms_str_t
+negoex_sign(client_t *c, const char *letters)
+{
+    rms_str_t        list, mic;
+    OM_uint32        minor;
+    gss_buffer_desc  in, out;
+
+    list = ticket_mechs(letters);
+    in.value = list.data;
+    in.length = list.len;
+    assert_int_equal(gss_get_mic(&minor, c->ctx, GSS_C_QOP_DEFAULT, &in, &out),
+                     GSS_S_COMPLETE);
+
+    mic.len = out.length;
+    mic.data = malloc(out.length);
+    assert_non_null(mic.data);
+    memcpy(mic.data, out.value, out.length);
+
+    free(list.data);
+    (void) gss_release_buffer(&minor, &out);
+
+    return mic;
+}
+
+
+static rms_str_t
+negoex_token(client_t *c, const negoex_t *n, const rms_gss_login_t *last)
+{
+    OM_uint32         minor;
+    rms_str_t         t, mic, out, junk = rms_string("NEGOEXTS-not-for-us");
+    gss_buffer_desc   token;
+    rms_token_info_t  info;
+
+    if (n->legs == 0) {
+        return ticket_init("xk", &junk);
+    }
+
+    info = rms_token_sniff(&last->output);
+    assert_int_equal(info.kind, RMS_TOKEN_SPNEGO_RESP);
+
+    token = client_step(c, &info.mech_token,
+                        (n->legs == 1 && n->mutual) ? GSS_S_CONTINUE_NEEDED
+                                                    : GSS_S_COMPLETE);
+    t.data = token.value;
+    t.len = token.length;
+
+    if (n->legs == 1 && n->mutual) {
+        out = ticket_resp(&t, NULL);
+
+    } else {
+        mic = negoex_sign(c, n->list);
+        out = ticket_resp(t.len ? &t : NULL, &mic);
+        free(mic.data);
+    }
+
+    (void) gss_release_buffer(&minor, &token);
+
+    return out;
+}
+
+
+static rms_gss_login_t
+negoex_login(negoex_t *n)
+{
+    client_t         c;
+    rms_str_t        token;
+    rms_gss_login_t  login, last;
+
+    client_create(&c);
+    c.flags = GSS_C_INTEG_FLAG | (n->mutual ? GSS_C_MUTUAL_FLAG : 0);
+
+    memset(&last, 0, sizeof(rms_gss_login_t));
+
+    n->legs = 0;
+
+    for ( ;; ) {
+        token = negoex_token(&c, n, &last);
+        n->legs++;
+
+        alloc_calls = 0;
+        alloc_fail_at = (n->legs == n->fail_leg) ? n->fail_at : 0;
+        login = leg(acceptor, token, last.context);
+        alloc_fail_at = 0;
+
+        last.context = NULL;
+        rms_gss_login_free(&last);
+
+        if (login.status != RMS_GSS_CONTINUE) {
+            break;
+        }
+
+        last = login;
+    }
+
+    client_free(&c);
+
+    return login;
+}
+
 
 static void
-negoex_first_takes_three_legs(void **state)
+negoex_first_takes_a_signed_list_and_a_leg_more(void **state)
 {
-    client_t          c;
-    OM_uint32         minor;
-    rms_str_t         junk = rms_string("NEGOEXTS-not-for-us");
-    rms_str_t         t, list, nothing = rms_null_string;
-    gss_buffer_desc   b, token, mic;
-    rms_gss_login_t   login[3];
-    rms_token_info_t  info;
+    size_t           i;
+    negoex_t         n;
+    rms_gss_login_t  login;
+
+    static const struct {
+        const char        *list;
+        int                mutual;
+        size_t             legs;
+        rms_gss_status_e   status;
+    } t[] = {
+        { "xk",  1, 3, RMS_GSS_DONE },
+        { "xk",  0, 2, RMS_GSS_DONE },
+
+        /* not what was offered: somebody has changed the offer */
+
+        { "xkn", 1, 3, RMS_GSS_FAILED },
+        { "xkn", 0, 2, RMS_GSS_FAILED }
+    };
 
     (void) state;
 
-    client_create(&c);
-    token = client_step(&c, &nothing, GSS_S_CONTINUE_NEEDED);
+    for (i = 0; i < NELEMS(t); i++) {
+        memset(&n, 0, sizeof(negoex_t));
+        n.list = t[i].list;
+        n.mutual = t[i].mutual;
 
-    login[0] = leg1(ticket_init("xk", &junk));
-    assert_int_equal(login[0].status, RMS_GSS_CONTINUE);
+        login = negoex_login(&n);
+        assert_int_equal(login.status, t[i].status);
+        assert_int_equal(n.legs, t[i].legs);
 
-    t.data = token.value;
-    t.len = token.length;
-    login[1] = leg(acceptor, ticket_resp(&t, NULL), login[0].context);
-    login[0].context = NULL;
-    assert_int_equal(login[1].status, RMS_GSS_CONTINUE);
-    (void) gss_release_buffer(&minor, &token);
+        if (login.status == RMS_GSS_DONE) {
+            assert_int_equal(login.has_hash, 1);
+            assert_true(rms_str_is(&login.account, CLIENT));
+        }
 
-    info = rms_token_sniff(&login[1].output);
-    assert_int_equal(info.kind, RMS_TOKEN_SPNEGO_RESP);
-    token = client_step(&c, &info.mech_token, GSS_S_COMPLETE);
-
-    list = ticket_mechs("xk");
-    b.value = list.data;
-    b.length = list.len;
-    assert_int_equal(gss_get_mic(&minor, c.ctx, GSS_C_QOP_DEFAULT, &b, &mic),
-                     GSS_S_COMPLETE);
-
-    t.data = mic.value;
-    t.len = mic.length;
-    login[2] = leg(acceptor, ticket_resp(NULL, &t), login[1].context);
-    login[1].context = NULL;
-    assert_int_equal(login[2].status, RMS_GSS_DONE);
-    assert_int_equal(login[2].has_hash, 1);
-    assert_true(rms_str_is(&login[2].account, CLIENT));
-
-    rms_gss_login_free(&login[0]);
-    rms_gss_login_free(&login[1]);
-    rms_gss_login_free(&login[2]);
-    free(list.data);
-    (void) gss_release_buffer(&minor, &token);
-    (void) gss_release_buffer(&minor, &mic);
-    client_free(&c);
+        rms_gss_login_free(&login);
+    }
 }
 
 
@@ -1215,6 +1486,60 @@ failed_allocation_is_our_fault(void **state)
 }
 
 
+/* One leg is looked at above; SPNEGO, and the legs that follow, here. */
+
+static void
+failed_allocation_in_any_leg_is_our_fault(void **state)
+{
+    size_t           i, n;
+    negoex_t         negoex;
+    rms_gss_login_t  login;
+
+    /* at how many allocations at least, by leg */
+
+    static const struct {
+        int     mutual;
+        size_t  leg;
+        size_t  least;
+    } t[] = {
+        { 1, 1, 2 },            /* the context; the token for the client */
+        { 1, 2, 1 },
+        { 1, 3, 2 },            /* the names                             */
+        { 0, 1, 2 },
+        { 0, 2, 3 }
+    };
+
+    (void) state;
+
+    if (__real_malloc == NULL || __real_calloc == NULL) {
+        skip();
+    }
+
+    for (i = 0; i < NELEMS(t); i++) {
+        for (n = 1; n < 32; n++) {
+            memset(&negoex, 0, sizeof(negoex_t));
+            negoex.list = "xk";
+            negoex.mutual = t[i].mutual;
+            negoex.fail_leg = t[i].leg;
+            negoex.fail_at = n;
+
+            login = negoex_login(&negoex);
+
+            if (login.status == RMS_GSS_DONE) {
+                rms_gss_login_free(&login);
+                break;
+            }
+
+            assert_int_equal(login.status, RMS_GSS_UNAVAILABLE);
+            assert_int_equal(negoex.legs, t[i].leg);
+            rms_gss_login_free(&login);
+        }
+
+        assert_true(n > t[i].least && n < 32);
+    }
+}
+
+
 static int
 setup(void **state)
 {
@@ -1260,6 +1585,9 @@ main(void)
         cmocka_unit_test(clock_skew_is_said_with_both_clocks),
         cmocka_unit_test(key_trouble_is_told_apart),
         cmocka_unit_test(other_service_of_the_same_keytab_is_refused),
+        cmocka_unit_test(name_in_clear_proves_nothing),
+        cmocka_unit_test(each_key_of_one_name_is_tried),
+        cmocka_unit_test(keytab_is_read_again_only_when_it_has_changed),
         cmocka_unit_test(login_resolves_no_name),
         cmocka_unit_test(several_services_of_one_keytab_are_accepted),
         cmocka_unit_test(foreign_realm_is_marked),
@@ -1267,7 +1595,7 @@ main(void)
         cmocka_unit_test(anonymous_ticket_is_refused),
         cmocka_unit_test(ntlm_never_reaches_the_library),
         cmocka_unit_test(apreq_of_the_second_leg_gives_the_hash),
-        cmocka_unit_test(negoex_first_takes_three_legs),
+        cmocka_unit_test(negoex_first_takes_a_signed_list_and_a_leg_more),
         cmocka_unit_test(output_is_the_mutual_token),
         cmocka_unit_test(login_without_a_hash_is_refused),
         cmocka_unit_test(legs_out_of_order_are_refused),
@@ -1275,7 +1603,8 @@ main(void)
         cmocka_unit_test(rotated_keytab_works_at_once),
         cmocka_unit_test(lost_keytab_is_our_fault_until_it_is_back),
         cmocka_unit_test(threads_do_not_mix_up_callers),
-        cmocka_unit_test(failed_allocation_is_our_fault)
+        cmocka_unit_test(failed_allocation_is_our_fault),
+        cmocka_unit_test(failed_allocation_in_any_leg_is_our_fault)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

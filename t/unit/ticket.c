@@ -23,10 +23,17 @@ krb5_error_code encode_krb5_ticket(const krb5_ticket *, krb5_data **);
 
 #define TICKET_GSS_CHECKSUM  0x8003         /* RFC 4121 4.1.1 */
 
+#define TICKET_PAC_HEADER    8              /* [MS-PAC] 2.3, 2.4 */
+#define TICKET_PAC_BUFFER    16
+
 
 static void ticket_must(krb5_error_code err, const char *what);
 static void ticket_service_key(krb5_context krb5, const ticket_spec_t *spec,
     krb5_principal service, krb5_keyblock *key, unsigned *kvno);
+static krb5_pac ticket_pac(krb5_context krb5, const ticket_spec_t *spec);
+static void ticket_pac_u32(unsigned char *p, size_t value);
+static void ticket_pac_sign(krb5_context krb5, const ticket_spec_t *spec,
+    krb5_enc_tkt_part *part, krb5_principal service, krb5_keyblock *key);
 static void ticket_make(krb5_context krb5, const ticket_spec_t *spec,
     krb5_creds *creds);
 static rms_str_t ticket_oid(const char *oid, size_t len);
@@ -162,6 +169,100 @@ ticket_service_key(krb5_context krb5, const ticket_spec_t *spec,
 }
 
 
+/* A PAC that holds the logon information n_logon times, and nothing else. */
+
+static krb5_pac
+ticket_pac(krb5_context krb5, const ticket_spec_t *spec)
+{
+    size_t          i, n, len, size;
+    krb5_pac        pac;
+    unsigned char  *data, *p;
+
+    n = spec->n_logon;
+
+    if (n == 0) {
+        ticket_must(krb5_pac_init(krb5, &pac), "pac_init");
+        return pac;
+    }
+
+    len = spec->logon->len;
+    ticket_must(len % 8 != 0, "logon information");
+
+    size = TICKET_PAC_HEADER + n * (TICKET_PAC_BUFFER + len);
+    data = calloc(1, size);
+    ticket_must(data == NULL, "calloc");
+    ticket_pac_u32(data, n);
+
+    for (i = 0; i < n; i++) {
+        p = data + TICKET_PAC_HEADER + i * TICKET_PAC_BUFFER;
+        size = TICKET_PAC_HEADER + n * TICKET_PAC_BUFFER + i * len;
+
+        ticket_pac_u32(p, KRB5_PAC_LOGON_INFO);
+        ticket_pac_u32(p + 4, len);
+        ticket_pac_u32(p + 8, size);
+        memcpy(data + size, spec->logon->data, len);
+    }
+
+    size = TICKET_PAC_HEADER + n * (TICKET_PAC_BUFFER + len);
+    ticket_must(krb5_pac_parse(krb5, data, size, &pac), "pac_parse");
+    free(data);
+
+    return pac;
+}
+
+
+static void
+ticket_pac_u32(unsigned char *p, size_t value)
+{
+    size_t  i;
+
+    for (i = 0; i < 4; i++) {
+        p[i] = (unsigned char) (value >> (8 * i) & 0xff);
+    }
+}
+
+
+/* The KDC's own signature is one no service can check. */
+
+static void
+ticket_pac_sign(krb5_context krb5, const ticket_spec_t *spec,
+    krb5_enc_tkt_part *part, krb5_principal service, krb5_keyblock *key)
+{
+    krb5_pac         pac;
+    krb5_keyblock    kdc, other;
+    krb5_principal   client;
+    krb5_timestamp   authtime;
+
+    pac = ticket_pac(krb5, spec);
+    authtime = part->times.authtime;
+
+    ticket_must(krb5_parse_name(krb5,
+                                spec->pac == TICKET_PAC_OF_ANOTHER
+                                ? "another@RMS.TEST" : spec->client,
+                                &client),
+                spec->client);
+    ticket_must(krb5_c_make_random_key(krb5, spec->etype, &kdc), "key");
+    ticket_must(krb5_c_make_random_key(krb5, spec->etype, &other), "key");
+
+    if (spec->pac == TICKET_PAC_OLD) {
+        part->times.authtime -= 60;
+    }
+
+    ticket_must(krb5_kdc_sign_ticket(krb5, part, pac, service, client,
+                                     spec->pac == TICKET_PAC_FORGED
+                                     ? &other : key,
+                                     &kdc, FALSE),
+                "sign_ticket");
+
+    part->times.authtime = authtime;
+
+    krb5_free_keyblock_contents(krb5, &kdc);
+    krb5_free_keyblock_contents(krb5, &other);
+    krb5_free_principal(krb5, client);
+    krb5_pac_free(krb5, pac);
+}
+
+
 static void
 ticket_make(krb5_context krb5, const ticket_spec_t *spec, krb5_creds *creds)
 {
@@ -194,6 +295,10 @@ ticket_make(krb5_context krb5, const ticket_spec_t *spec, krb5_creds *creds)
     part.times.starttime = part.times.authtime;
     part.times.endtime = (krb5_timestamp) (now + spec->start + spec->life);
 
+    if (spec->pac != TICKET_NO_PAC) {
+        ticket_pac_sign(krb5, spec, &part, creds->server, &key);
+    }
+
     ticket.server = creds->server;
     ticket.enc_part2 = &part;
 
@@ -209,6 +314,7 @@ ticket_make(krb5_context krb5, const ticket_spec_t *spec, krb5_creds *creds)
     free(der);
 
     free(ticket.enc_part.ciphertext.data);
+    krb5_free_authdata(krb5, part.authorization_data);
     krb5_free_keyblock_contents(krb5, &key);
 }
 

@@ -23,16 +23,28 @@
 #define TICKET_OID_SPNEGO   "\x2b\x06\x01\x05\x05\x02"
 
 
+typedef enum {
+    TICKET_NO_PAC = 0,
+    TICKET_PAC,
+    TICKET_PAC_FORGED,          /* signed with a key that is in no keytab */
+    TICKET_PAC_OF_ANOTHER,      /* signed for another client             */
+    TICKET_PAC_OLD              /* signed for another login of the client */
+} ticket_pac_e;
+
+
 typedef struct {
-    const char  *keytab;        /* where "the KDC" finds the service key */
-    const char  *service;       /* HTTP/host@REALM                       */
-    const char  *client;        /* name@REALM                            */
-    int          etype;
-    unsigned     kvno;          /* 0: the newest                         */
-    long         start;         /* seconds from now                      */
-    long         life;          /* seconds from start                    */
-    long         clock;         /* the client's clock, seconds from ours */
-    int          wrong_key;     /* use one that is in no keytab          */
+    const char       *keytab;   /* where "the KDC" finds the service key */
+    const char       *service;  /* HTTP/host@REALM                       */
+    const char       *client;   /* name@REALM                            */
+    int               etype;
+    unsigned          kvno;     /* 0: the newest                         */
+    long              start;    /* seconds from now                      */
+    long              life;     /* seconds from start                    */
+    long              clock;    /* the client's clock, seconds from ours */
+    int               wrong_key;        /* use one that is in no keytab  */
+    ticket_pac_e      pac;
+    const rms_str_t  *logon;    /* logon information of the PAC          */
+    unsigned          n_logon;  /* how often it is in there              */
 } ticket_spec_t;
 
 
