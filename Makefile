@@ -12,16 +12,18 @@ NGINX_DEV ?= /usr/share/nginx/src
 MODULE     = $(BUILD)/ngx_http_rms_module.so
 CORE       = $(BUILD)/core/librms.a
 
-PACKAGES_BUILD = gcc libc6-dev make nginx nginx-dev libxml2-dev libkrb5-dev libssl-dev \
-                 libpcre2-dev zlib1g-dev
+PACKAGES_BUILD = gcc libc6-dev make nginx nginx-dev libxml2-dev libjansson-dev libkrb5-dev \
+                 libssl-dev libpcre2-dev zlib1g-dev
 PACKAGES_DEMO  = $(PACKAGES_BUILD) krb5-kdc krb5-admin-server krb5-user curl \
                  openssl python3 perl libgssapi-perl
 PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi \
-                 python3-requests-kerberos xz-utils
+                 python3-requests-kerberos xz-utils samba-ad-dc \
+                 samba-ad-provision samba-dsdb-modules winbind python3-samba \
+                 gss-ntlmssp libdigest-md4-perl
 
 CFLAGS_CORE = -std=c11 -O2 -g -D_GNU_SOURCE -fPIC -Wall -Wextra -Wshadow \
               -Wconversion -Werror -Isrc -I/usr/include/libxml2 $(CFLAGS_EXTRA)
-LIBS_CORE   = -lxml2 -lgssapi_krb5 -lkrb5 -lk5crypto -lcrypto -lz -lpthread
+LIBS_CORE   = -lxml2 -ljansson -lgssapi_krb5 -lkrb5 -lk5crypto -lcrypto -lz -lpthread
 
 CORE_SRCS   = $(sort $(wildcard src/*.c))
 CORE_OBJS   = $(CORE_SRCS:src/%.c=$(BUILD)/core/%.o)
@@ -53,7 +55,7 @@ demo: packages-DEMO module
 test: packages-TEST module $(UNITS) $(FUZZERS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP BUILD=$(BUILD) \
 		TEST_RMS_MODULE=$(abspath $(MODULE)) \
-		prove -j$(JOBS) $(UNITS) t/*.t t/lib/selftest.t
+		prove -j$(JOBS) $(UNITS) t/*.t t/lib/*.t
 
 units: $(UNITS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP prove $(UNITS)
@@ -80,6 +82,10 @@ $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/unit/ticket.o $(CORE
 
 # the acceptor allocates by itself: its allocations are failed by wrapping
 LDFLAGS_test_gss = -Wl,--wrap=malloc,--wrap=calloc
+LDFLAGS_test_gss_ntlm = $(LDFLAGS_test_gss) -rdynamic
+
+# and here stands what libraries of several versions answer
+LDFLAGS_test_gss_mic = -Wl,--wrap=gss_accept_sec_context,--wrap=gss_delete_sec_context
 
 # The corpora are replayed with the plain compiler; t/fuzz/README says how to
 # build the same files as libFuzzer targets.
