@@ -23,9 +23,13 @@ top=$(realpath "$build")/nginx-$version
 rm -rf "$top"
 mkdir "$top"
 
+# The modules that the tests load this one beside: those of Debian's nginx.
+
 flags=(--with-threads --with-debug --with-http_ssl_module --with-http_v2_module
        --with-http_realip_module --with-http_auth_request_module
-       --with-http_stub_status_module)
+       --with-http_addition_module --with-http_sub_module
+       --with-http_stub_status_module --with-http_slice_module
+       --with-http_gunzip_module --with-http_dav_module)
 
 
 # build dynamic|static OPTION

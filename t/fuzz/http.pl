@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # http.pl MINUTES [SEED [FIRST]] - fuzzes a running nginx over HTTP/1 and
-# HTTP/2, on ports with Kerberos, without it, and with strict inspection, while
-# the stand-in misbehaves at random.
+# HTTP/2, on ports with Kerberos, without it, with strict inspection, and with
+# TLS, while the stand-in misbehaves at random.
 #
 # The nginx is TEST_NGINX_BINARY, or $BUILD/asan/nginx: a build with sanitizers
 # and the module linked in.  Connection number n of a seed is always the same
@@ -24,6 +24,8 @@ BEGIN {
     $ENV{TEST_RMS_STATIC} //= 1;
 }
 
+use IO::Socket::SSL;
+use RMS::Certs;
 use RMS::Test plain => 1;
 use Mutate;
 
@@ -50,7 +52,7 @@ chmod 0666, $ENV{LEAK_CHECK_LOG};
 # what a request changed by us may well be at the backend: the relay reads no
 # further than the first element of the Body unless it is told to be strict
 my %content = (allow => [qw(signature unsigned xml)]);
-my %port = (open => free_port(), strict => free_port(), h2 => free_port(), h2_open => free_port());
+my %port = map { $_ => free_port() } qw(open strict h2 h2_open tls);
 
 standin(azure => \%content, adrms => \%content);
 
@@ -60,6 +62,10 @@ sub server {
     my ($block) = $text =~ /^(server \{\n.*?^\})\n\}\n\z/ms or die 'no server in the configuration';
     $block =~ s/listen \S+?(?= http2|;)/'listen ' . addr() . ":$port{$name}"/e;
     $block =~ s/;/ http2;/ if $name =~ /^h2/;
+    if ($name eq 'tls') {
+        my $c = cert($RMS::Nginx::HOST);
+        $block =~ s/;/ ssl http2; ssl_certificate $c->{cert}; ssl_certificate_key $c->{key};/;
+    }
     $block =~ s/\Q$_\E/$change{$_}/ or die "no $_" for keys %change;
     return "$block\n";
 }
@@ -73,7 +79,8 @@ sub configuration {
             'keepalive_timeout 2s;', 'proxy_read_timeout 3s;', 'proxy_connect_timeout 3s;', 'lingering_close off;', 'rms_zone rms 64m;', '');
     my $more = server($text, 'open', @anonymous)
         . server($text, 'strict', 'rms_auth negotiate;' => 'rms_auth off; rms_inspect strict;', 'partner any' => 'exchange any')
-        . server($text, 'h2') . server($text, 'h2_open', @anonymous);
+        . server($text, 'h2') . server($text, 'h2_open', @anonymous)
+        . server($text, 'tls');
     $text =~ s/\}\n\z/$more}\n/;
     return $text;
 }
@@ -81,7 +88,7 @@ sub configuration {
 my $conf = configuration();
 my $n = nginx($conf);
 my (@last, @parked, %seen, @findings);
-my %count = map { $_ => 0 } qw(connections requests answers h2 rounds);
+my %count = map { $_ => 0 } qw(connections requests answers h2 tls rounds);
 my ($logged, $journalled) = (0, 0);
 
 # finding($what, $detail) - says it, keeps the last connections.
@@ -142,7 +149,10 @@ sub drain {
     my ($c, $idle) = @_;
     my $select = IO::Select->new($c->{s});
     while ($select->can_read($idle)) {
+        # what is to be read from TLS may be no data: a ticket
+        $c->{s}->blocking(0);
         my $got = sysread $c->{s}, my $bytes, 65536;
+        next if !defined $got && $!{EAGAIN};
         return 1 unless $got;
         if ($c->{kind} eq 'h1') {
             $count{answers} += () = $bytes =~ m{HTTP/1\.[01] \d\d\d}g;
@@ -161,7 +171,7 @@ sub one {
     my ($number) = @_;
     srand $seed * 1_000_003 + $number;
     my $kind = chance(.3) ? 'h2' : 'h1';
-    my $name = any($kind eq 'h2' ? qw(h2 h2_open) : qw(main main open open strict));
+    my $name = any($kind eq 'h2' ? qw(h2 h2 h2_open h2_open tls) : qw(main main open open strict tls));
     my $c = $kind eq 'h2' ? h2_connection() : connection();
     @$c{qw(kind number)} = ($kind, $number);
     push @last, $c;
@@ -174,6 +184,14 @@ sub one {
     setsockopt $c->{s}, 6, 1, 1;
     $count{connections}++;
     $count{h2}++ if $kind eq 'h2';
+    if ($name eq 'tls') {
+        # now and then the two protocols are not the ones that follow
+        my @alpn = chance(.9) ? ($kind eq 'h2' ? 'h2' : 'http/1.1') : any(['h2', 'http/1.1'], ['http/1.1'], ['x'], []);
+        @alpn = @{ $alpn[0] } if ref $alpn[0];
+        IO::Socket::SSL->start_SSL($c->{s}, SSL_verify_mode => SSL_VERIFY_NONE, Timeout => $LEAVE,
+            SSL_hostname => $RMS::Nginx::HOST, @alpn ? (SSL_alpn_protocols => \@alpn) : ()) or return look();
+        $count{tls}++;
+    }
     for my $part (@{ $c->{parts} }) {
         $client->write($part) or last;
         nap() if chance(.2) && @{ $c->{parts} } > 1;
@@ -260,8 +278,8 @@ sub look_at_end {
 
 my %reason;
 $reason{ $_->{rms_reason} || 'none' }++ for $n->access_log;
-printf "seed %d, connections %d..%d in %d s: %d sent (%d HTTP/2), %d answers (%s), %d rounds, %d workers looked at for leaks\n", $seed, $first, $number - 1,
-    time - $start, @count{qw(connections h2 answers)}, join(' ', map {"$_:$seen{$_}"} sort keys %seen), $count{rounds}, -s $ENV{LEAK_CHECK_LOG};
+printf "seed %d, connections %d..%d in %d s: %d sent (%d HTTP/2, %d TLS), %d answers (%s), %d rounds, %d workers looked at for leaks\n", $seed, $first, $number - 1,
+    time - $start, @count{qw(connections h2 tls answers)}, join(' ', map {"$_:$seen{$_}"} sort keys %seen), $count{rounds}, -s $ENV{LEAK_CHECK_LOG};
 print 'reasons: ', join(' ', map {"$_:$reason{$_}"} sort { $reason{$b} <=> $reason{$a} } keys %reason), "\n";
 print "findings: ", scalar(@findings), "\n", map {"  $_\n"} @findings;
 exit(@findings ? 1 : 0);

@@ -9,7 +9,7 @@ SEED      ?= 1
 PACKAGES_FUZZ = $(PACKAGES_BUILD) clang llvm llvm-dev \
                 $(shell apt-cache depends clang 2>/dev/null \
                     | sed -n 's/.*Depends: clang-\([0-9]*\)$$/libclang-rt-\1-dev/p')
-PACKAGES_FUZZ_HTTP = $(PACKAGES_TEST)
+PACKAGES_FUZZ_HTTP = $(PACKAGES_TEST) libio-socket-ssl-perl
 
 FUZZ_CFLAGS = -std=c11 -O2 -g -D_GNU_SOURCE -Isrc -I/usr/include/libxml2 \
               -fsanitize=address,undefined -fno-sanitize-recover=all
