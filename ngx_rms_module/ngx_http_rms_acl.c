@@ -8,19 +8,14 @@
 #include "ngx_http_rms_module.h"
 
 
-static char *ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
+static char *ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_array_t *allow,
     rms_role_e role, ngx_str_t *text);
 static ngx_int_t ngx_http_rms_allow_pattern(ngx_conf_t *cf,
     rms_acl_rule_t *rule);
-static char *ngx_http_rms_allow_conflict(ngx_conf_t *cf,
-    ngx_http_rms_list_t *list, rms_acl_rule_t *rule);
-static ngx_http_rms_list_t *ngx_http_rms_list_get(ngx_conf_t *cf,
-    ngx_http_rms_loc_conf_t *rlcf);
+static char *ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_array_t *allow,
+    rms_acl_rule_t *rule);
 static char *ngx_http_rms_role_value(ngx_conf_t *cf, ngx_str_t *value,
     rms_role_e *role);
-static rms_rc_e ngx_http_rms_pattern(void *data, rms_str_t *text,
-    void **pattern, rms_str_t *error);
-static int ngx_http_rms_match(void *pattern, const rms_str_t *account);
 
 
 char *
@@ -28,11 +23,10 @@ ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_rms_loc_conf_t *rlcf = conf;
 
-    char                 *rv;
-    ngx_str_t            *value;
-    ngx_uint_t            i;
-    rms_role_e            role;
-    ngx_http_rms_list_t  *list;
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+    rms_role_e   role;
 
     value = cf->args->elts;
 
@@ -41,13 +35,15 @@ ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    list = ngx_http_rms_list_get(cf, rlcf);
-    if (list == NULL) {
-        return NGX_CONF_ERROR;
+    if (rlcf->allow == NGX_CONF_UNSET_PTR) {
+        rlcf->allow = ngx_array_create(cf->pool, 8, sizeof(rms_acl_rule_t));
+        if (rlcf->allow == NULL) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_http_rms_allow_rule(cf, list, role, &value[i]);
+        rv = ngx_http_rms_allow_rule(cf, rlcf->allow, role, &value[i]);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -57,38 +53,9 @@ ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static ngx_http_rms_list_t *
-ngx_http_rms_list_get(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *rlcf)
-{
-    ngx_http_rms_list_t       *list, **lists;
-    ngx_http_rms_main_conf_t  *rmcf;
-
-    if (rlcf->list != NGX_CONF_UNSET_PTR) {
-        return rlcf->list;
-    }
-
-    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
-
-    list = ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_list_t));
-    lists = ngx_array_push(&rmcf->lists);
-
-    if (list == NULL || lists == NULL
-        || ngx_array_init(&list->rules, cf->pool, 8, sizeof(rms_acl_rule_t))
-           != NGX_OK)
-    {
-        return NULL;
-    }
-
-    *lists = list;
-    rlcf->list = list;
-
-    return list;
-}
-
-
 static char *
-ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
-    rms_role_e role, ngx_str_t *text)
+ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_array_t *allow, rms_role_e role,
+    ngx_str_t *text)
 {
     char             *rv;
     rms_acl_rule_t    rule, *slot;
@@ -109,53 +76,36 @@ ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_http_rms_list_t *list,
         return NGX_CONF_ERROR;
     }
 
-    if (rule.kind == RMS_ACL_CERT) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "rule \"%V\": client certificates come in a later "
-                           "version; write account=name@REALM", text);
-        return NGX_CONF_ERROR;
-    }
-
-    if (rule.kind == RMS_ACL_SID) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "rule \"%V\" matches nobody yet: groups of a ticket "
-                           "are read in a later version; until then write "
-                           "account=name@REALM beside it", text);
-    }
-
     if (rule.kind == RMS_ACL_PATTERN
         && ngx_http_rms_allow_pattern(cf, &rule) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    rv = ngx_http_rms_allow_conflict(cf, list, &rule);
+    rv = ngx_http_rms_allow_conflict(cf, allow, &rule);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    slot = ngx_array_push(&list->rules);
+    slot = ngx_array_push(allow);
     if (slot == NULL) {
         return NGX_CONF_ERROR;
     }
 
     *slot = rule;
 
-    list->hash = list->hash * 31 + role;
-    list->hash ^= ngx_crc32_long(text->data, text->len);
-
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
+ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_array_t *allow,
     rms_acl_rule_t *rule)
 {
     const rms_acl_rule_t  *other;
 
-    other = rms_acl_conflict(list->rules.elts, list->rules.nelts, rule,
-                             ngx_http_rms_match);
+    other = rms_acl_conflict(allow->elts, allow->nelts, rule,
+                             ngx_http_rms_regex(cf->pool).match);
 
     if (other == NULL) {
         return NGX_CONF_OK;
@@ -178,100 +128,27 @@ ngx_http_rms_allow_conflict(ngx_conf_t *cf, ngx_http_rms_list_t *list,
 static ngx_int_t
 ngx_http_rms_allow_pattern(ngx_conf_t *cf, rms_acl_rule_t *rule)
 {
-    u_char           buf[NGX_MAX_CONF_ERRSTR];
     rms_rc_e         rc;
     rms_mem_t        mem;
-    rms_str_t        why;
+    rms_str_t        error;
     rms_acl_regex_t  regex;
+    u_char           text[RMS_ACL_PATTERN_ERROR];
 
     mem = ngx_http_rms_mem(cf->pool);
     regex = ngx_http_rms_regex(cf->pool);
 
-    why.len = NGX_MAX_CONF_ERRSTR;
-    why.data = buf;
+    error.data = text;
+    error.len = sizeof(text);
 
-    rc = rms_acl_pattern_compile(rule, &regex, &mem, &why);
+    rc = rms_acl_pattern_compile(rule, &regex, &mem, &error);
 
     if (rc == RMS_INVALID) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid pattern in \"account=~%V\": %V; write a "
-                           "PCRE2 pattern", &rule->value, &why);
+                           "PCRE2 pattern", &rule->value, &error);
     }
 
-    return (rc == RMS_OK) ? NGX_OK : NGX_ERROR;
-}
-
-
-/* Patterns for the core; what is compiled lives in the pool. */
-
-rms_acl_regex_t
-ngx_http_rms_regex(ngx_pool_t *pool)
-{
-    rms_acl_regex_t  regex;
-
-    regex.compile = ngx_http_rms_pattern;
-    regex.match = ngx_http_rms_match;
-    regex.data = pool;
-
-    return regex;
-}
-
-
-static rms_rc_e
-ngx_http_rms_pattern(void *data, rms_str_t *text, void **pattern,
-    rms_str_t *error)
-{
-#if (NGX_PCRE)
-
-    ngx_regex_compile_t  rc;
-
-    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
-
-    rc.pattern = *text;
-    rc.pool = data;
-    rc.err = *error;
-
-    if (ngx_regex_compile(&rc) != NGX_OK) {
-        *error = rc.err;
-        return RMS_INVALID;
-    }
-
-    *pattern = rc.regex;
-
-    return RMS_OK;
-
-#else
-
-    error->len = ngx_snprintf(error->data, error->len, "nginx was built "
-                              "without PCRE; write account=name@REALM")
-                 - error->data;
-
-    return RMS_INVALID;
-
-#endif
-}
-
-
-static int
-ngx_http_rms_match(void *pattern, const rms_str_t *account)
-{
-#if (NGX_PCRE)
-
-    ngx_int_t  n;
-
-    n = ngx_regex_exec(pattern, (ngx_str_t *) account, NULL, 0);
-
-    if (n == NGX_REGEX_NO_MATCHED) {
-        return 0;
-    }
-
-    return n < 0 ? -1 : 1;
-
-#else
-
-    return -1;
-
-#endif
+    return rc == RMS_OK ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -347,45 +224,40 @@ ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Identity comes from a login alone: never from a header or variable. */
+/* Identity comes from the context alone: never from a header or variable. */
 
 rms_acl_answer_t
-ngx_http_rms_role(ngx_http_rms_loc_conf_t *rlcf, const rms_str_t *account,
-    ngx_uint_t foreign)
+ngx_http_rms_role(ngx_http_rms_rules_t *rules, ngx_http_rms_caller_t *caller)
 {
-    rms_caller_t          caller;
-    ngx_http_rms_list_t  *list;
+    rms_caller_t  who;
 
-    ngx_memzero(&caller, sizeof(rms_caller_t));
+    ngx_memzero(&who, sizeof(rms_caller_t));
 
-    if (account) {
-        caller.authenticated = 1;
-        caller.account = *account;
-        caller.foreign = foreign ? 1 : 0;
+    if (caller) {
+        who.authenticated = 1;
+        who.account = caller->account;
+        who.sids = caller->sids;
+        who.cert = caller->cert;
+        who.foreign = caller->foreign;
     }
 
-    list = rlcf->list;
-
-    return rms_acl_find(list ? list->rules.elts : NULL,
-                        list ? list->rules.nelts : 0,
-                        &caller, ngx_http_rms_match);
+    return rms_acl_find(rules ? rules->rules : NULL, rules ? rules->n : 0,
+                        &who, ngx_http_rms_regex(NULL).match);
 }
 
 
 void
 ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
-    ngx_uint_t  identified;
-
     if (ctx->authorised) {
         return;
     }
 
-    identified = (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED);
+    ngx_http_rms_rules_free(ctx->rules);
 
     ctx->authorised = 1;
-    ctx->acl = ngx_http_rms_role(ctx->conf, identified ? &ctx->account : NULL,
-                                 ctx->foreign);
+    ctx->rules = ngx_http_rms_rules_hold(ctx->conf->list);
+    ctx->acl = ngx_http_rms_role(ctx->rules, ctx->caller);
 
     ngx_http_rms_log_caller(r, ctx);
 }

@@ -12,10 +12,15 @@
 static ngx_int_t ngx_http_rms_elsewhere(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_identify(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
-static ngx_int_t ngx_http_rms_negotiate(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, rms_str_t *credentials);
-static ngx_int_t ngx_http_rms_leg_next(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, rms_str_t *token, rms_token_info_t *info);
+static ngx_int_t ngx_http_rms_known(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_unauthorized(ngx_http_rms_ctx_t *ctx);
+static ngx_int_t ngx_http_rms_token(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_str_t *credentials, rms_scheme_e scheme);
+static ngx_int_t ngx_http_rms_leg(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_str_t *token);
+static ngx_int_t ngx_http_rms_leg_alone(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
 static ngx_int_t ngx_http_rms_identified(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
@@ -130,7 +135,6 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
-
     if (rlcf->pass) {
         rc = ngx_http_rms_classify(r, ctx);
         if (rc != NGX_OK) {
@@ -142,7 +146,7 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (rlcf->acceptor == NULL) {
+    if ((rlcf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE) && rlcf->acceptor == NULL) {
         return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_UNAVAILABLE,
                                    NGX_HTTP_SERVICE_UNAVAILABLE);
     }
@@ -240,6 +244,11 @@ ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 }
 
 
+/*
+ * What a request brings of its own counts before a session: a client that logs
+ * in again may be somebody else by now.
+ */
+
 static ngx_int_t
 ngx_http_rms_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
@@ -258,34 +267,70 @@ ngx_http_rms_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     scheme = n ? rms_authorization_split(&value[0], &credentials)
                : RMS_SCHEME_NONE;
 
-    switch (scheme) {
-
-    case RMS_SCHEME_NEGOTIATE:
-        return ngx_http_rms_negotiate(r, ctx, &credentials);
-
-    case RMS_SCHEME_NONE:
-        return ngx_http_rms_refuse(r, ctx, RMS_REASON_NO_CREDENTIALS,
-                                   NGX_HTTP_UNAUTHORIZED);
-
-    case RMS_SCHEME_NTLM:
-        return ngx_http_rms_refuse(r, ctx, RMS_REASON_NTLM_NOT_ALLOWED,
-                                   NGX_HTTP_FORBIDDEN);
-
-    default:
-        return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_SCHEME,
-                                   NGX_HTTP_UNAUTHORIZED);
+    if (scheme == RMS_SCHEME_NONE) {
+        return ngx_http_rms_known(r, ctx);
     }
+
+    ngx_http_rms_session_unbind(r);
+
+    if (scheme == RMS_SCHEME_NEGOTIATE
+        && (ctx->conf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE))
+    {
+        return ngx_http_rms_token(r, ctx, &credentials, scheme);
+    }
+
+    if (scheme == RMS_SCHEME_NTLM) {
+        return ngx_http_rms_token(r, ctx, &credentials, scheme);
+    }
+
+    return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_SCHEME,
+                               ngx_http_rms_unauthorized(ctx));
+}
+
+
+/* No Authorization: a session, a certificate, or the challenges. */
+
+static ngx_int_t
+ngx_http_rms_known(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_rms_session_find(r, ctx);
+
+    if (rc == NGX_DECLINED && (ctx->conf->auth & NGX_HTTP_RMS_AUTH_CERT)) {
+        rc = ngx_http_rms_cert_identify(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        return ngx_http_rms_identified(r, ctx);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_rms_refuse(r, ctx, RMS_REASON_NO_CREDENTIALS,
+                               ngx_http_rms_unauthorized(ctx));
+}
+
+
+/* A 401 has a challenge (RFC 9110 15.5.2); for certificates there is none. */
+
+static ngx_int_t
+ngx_http_rms_unauthorized(ngx_http_rms_ctx_t *ctx)
+{
+    return (ctx->conf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE)
+           ? NGX_HTTP_UNAUTHORIZED : NGX_HTTP_FORBIDDEN;
 }
 
 
 static ngx_int_t
-ngx_http_rms_negotiate(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
-    rms_str_t *credentials)
+ngx_http_rms_token(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_str_t *credentials, rms_scheme_e scheme)
 {
-    rms_rc_e          rc;
-    ngx_int_t         status;
-    rms_str_t         token;
-    rms_token_info_t  info;
+    rms_rc_e   rc;
+    ngx_int_t  status;
+    rms_str_t  token;
 
     /* heap, not pool: the token goes to a thread and may outlive us */
 
@@ -303,29 +348,9 @@ ngx_http_rms_negotiate(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
                                    NGX_HTTP_BAD_REQUEST);
     }
 
-    info = rms_token_sniff(&token);
+    ctx->scheme = scheme;
 
-    switch (info.kind) {
-
-    case RMS_TOKEN_SPNEGO_INIT:
-    case RMS_TOKEN_SPNEGO_RESP:
-    case RMS_TOKEN_KRB5:
-        status = ngx_http_rms_leg_next(r, ctx, &token, &info);
-        break;
-
-    case RMS_TOKEN_NTLM:
-
-        /* no new challenge: it would only bring the same token again (D46) */
-
-        status = ngx_http_rms_refuse(r, ctx, RMS_REASON_NTLM_NOT_ALLOWED,
-                                     NGX_HTTP_FORBIDDEN);
-        break;
-
-    default:
-        status = ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_MALFORMED,
-                                     NGX_HTTP_UNAUTHORIZED);
-        break;
-    }
+    status = ngx_http_rms_leg(r, ctx, &token);
 
     /* handed to a login, the token is not ours any more */
 
@@ -337,44 +362,90 @@ ngx_http_rms_negotiate(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 }
 
 
-/* A first leg drops what an earlier handshake left; a later one needs it. */
+/* One policy for all framings of a mechanism (D10). */
 
 static ngx_int_t
-ngx_http_rms_leg_next(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
-    rms_str_t *token, rms_token_info_t *info)
+ngx_http_rms_leg(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_str_t *token)
 {
-    rms_gss_context_t   *context;
-    ngx_http_rms_leg_t  *leg;
+    rms_token_info_t      info;
+    ngx_http_rms_conn_t  *conn;
 
-    leg = ngx_http_rms_leg_find(r->connection);
+    conn = ngx_http_rms_conn_find(r->connection);
 
-    if (info->kind == RMS_TOKEN_SPNEGO_RESP) {
-
-        if (leg == NULL || leg->context == NULL
-            || leg->keytab != ctx->conf->acceptor)
-        {
-            ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2000,
-                               "no usable principal: a later leg of a "
-                               "handshake, but leg 1 was not on this "
-                               "connection (or too long ago); does a proxy in "
-                               "front of us share connections?");
-
-            return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_FAILED,
-                                       NGX_HTTP_UNAUTHORIZED);
-        }
-
-        return ngx_http_rms_gss_start(r, ctx, token, leg);
+    if (conn && conn->leg.context
+        && ngx_memcmp(conn->leg.scope, ctx->conf->scope, NGX_HTTP_RMS_SCOPE)
+           != 0)
+    {
+        rms_gss_context_free(ngx_http_rms_leg_take(conn));
     }
 
-    if (leg) {
-        context = ngx_http_rms_leg_take(leg);
+    if (ctx->scheme == RMS_SCHEME_NTLM
+        || rms_gss_ntlm_wanted(token, conn ? conn->leg.context : NULL))
+    {
+        /* no new challenge: it would only bring the same token again (D46) */
 
-        if (context) {
-            rms_gss_context_free(context);
+        if (!ngx_http_rms_ntlm_possible(r, ctx->conf)) {
+            return ngx_http_rms_refuse(r, ctx, RMS_REASON_NTLM_NOT_ALLOWED,
+                                       NGX_HTTP_FORBIDDEN);
         }
+
+        return ngx_http_rms_gss_start(r, ctx, token, RMS_SESSION_NTLM, conn);
     }
 
-    return ngx_http_rms_gss_start(r, ctx, token, NULL);
+    info = rms_token_sniff(token);
+
+    switch (info.kind) {
+
+    case RMS_TOKEN_SPNEGO_RESP:
+
+        if (conn == NULL || conn->leg.context == NULL) {
+            return ngx_http_rms_leg_alone(r, ctx);
+        }
+
+        return ngx_http_rms_gss_start(r, ctx, token, RMS_SESSION_KERBEROS,
+                                      conn);
+
+    case RMS_TOKEN_SPNEGO_INIT:
+    case RMS_TOKEN_KRB5:
+
+        /* a first leg drops what an earlier handshake left */
+
+        if (conn && conn->leg.context) {
+            rms_gss_context_free(ngx_http_rms_leg_take(conn));
+        }
+
+        return ngx_http_rms_gss_start(r, ctx, token, RMS_SESSION_KERBEROS,
+                                      NULL);
+
+    default:
+        return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_MALFORMED,
+                                   NGX_HTTP_UNAUTHORIZED);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_rms_leg_alone(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2000,
+                       "no usable principal: a later leg of a handshake, but "
+                       "leg 1 was not on this connection (or too long ago); "
+                       "does a proxy in front of us share connections?");
+
+    return ngx_http_rms_refuse(r, ctx, RMS_REASON_AUTH_FAILED,
+                               NGX_HTTP_UNAUTHORIZED);
+}
+
+
+/* NTLM authenticates connections: HTTP/1.1 has them, streams have not. */
+
+ngx_uint_t
+ngx_http_rms_ntlm_possible(ngx_http_request_t *r,
+    ngx_http_rms_loc_conf_t *rlcf)
+{
+    return (rlcf->auth & NGX_HTTP_RMS_AUTH_NTLM)
+           && r->http_version == NGX_HTTP_VERSION_11;
 }
 
 

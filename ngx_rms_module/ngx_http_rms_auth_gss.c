@@ -1,8 +1,10 @@
 
 /*
- * Kerberos logins on the thread pool.  A task is heap memory with copies of
- * all it needs, because it may outlive its request; the request is kept alive
- * by r->main->blocked and let go when the task takes too long.
+ * Logins on the thread pools, one for Kerberos and one for NTLM, so that a
+ * domain controller that does not answer delays no ticket.  A task is heap
+ * memory with copies of all it needs, because it may outlive its request; the
+ * request is kept alive by r->main->blocked and let go when the task takes
+ * too long.
  */
 
 
@@ -13,20 +15,31 @@ struct ngx_http_rms_task_s {
     ngx_thread_task_t            task;
     rms_gss_login_t              login;
     rms_gss_acceptor_t          *acceptor;
-    ngx_http_rms_keytab_t       *keytab;
+    rms_gss_ntlm_t              *ntlm;
+    rms_session_mech_e                   mech;
     ngx_uint_t                   legs;
     ngx_http_request_t          *request;   /* NULL: given up */
 };
 
 
+static ngx_http_rms_task_t *ngx_http_rms_gss_task(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_session_mech_e mech, ngx_http_rms_conn_t *conn);
+static ngx_thread_pool_t *ngx_http_rms_gss_pool(ngx_http_request_t *r,
+    rms_session_mech_e mech);
 static void ngx_http_rms_gss_thread(void *data, ngx_log_t *log);
 static void ngx_http_rms_gss_event(ngx_event_t *ev);
+static ngx_int_t ngx_http_rms_gss_hold(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
+static void ngx_http_rms_gss_released(ngx_event_t *ev);
 static void ngx_http_rms_gss_resume(ngx_http_request_t *r);
 static void ngx_http_rms_task_free(ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_result(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_done(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, rms_gss_login_t *login);
+    ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
+static ngx_int_t ngx_http_rms_gss_replay(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_http_rms_caller_t *caller,
+    rms_gss_login_t *login);
 static void ngx_http_rms_gss_continue(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_refuse(ngx_http_rms_ctx_t *ctx,
@@ -35,44 +48,36 @@ static ngx_int_t ngx_http_rms_gss_output(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, rms_gss_login_t *login);
 
 
+/* of this worker: failed logins whose answer waits */
+static ngx_uint_t  ngx_http_rms_held;
+
+
 /*
- * Starts one leg.  NGX_AGAIN: the token is the task's now; anything else is
- * the status of the phase, and the token is still the caller's.
+ * Starts one leg; conn has the context of the ones before.  NGX_AGAIN: the
+ * token is the task's now; anything else is the status of the phase, and the
+ * token is still the caller's.
  */
 
 ngx_int_t
 ngx_http_rms_gss_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
-    rms_str_t *token, ngx_http_rms_leg_t *leg)
+    rms_str_t *token, rms_session_mech_e mech, ngx_http_rms_conn_t *conn)
 {
-    ngx_event_t               *ev;
-    ngx_http_rms_task_t       *task;
-    ngx_http_rms_main_conf_t  *rmcf;
+    ngx_event_t          *ev;
+    ngx_thread_pool_t    *pool;
+    ngx_http_rms_task_t  *task;
 
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
-
-    task = calloc(1, sizeof(ngx_http_rms_task_t));
+    task = ngx_http_rms_gss_task(r, ctx, mech, conn);
     if (task == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    task->keytab = ctx->conf->acceptor;
-    task->acceptor = task->keytab->acceptor;
-    task->legs = leg ? leg->legs + 1 : 1;
-    task->request = r;
-
     task->login.token = *token;
-    task->login.context = leg ? ngx_http_rms_leg_take(leg) : NULL;
-
-    task->task.ctx = task;
-    task->task.handler = ngx_http_rms_gss_thread;
+    ctx->epoch = ngx_http_rms_epoch(r);
 
     ev = &task->task.event;
+    pool = ngx_http_rms_gss_pool(r, mech);
 
-    ev->data = task;
-    ev->handler = ngx_http_rms_gss_event;
-    ev->log = ngx_cycle->log;
-
-    if (ngx_thread_task_post(rmcf->krb5_pool, &task->task) != NGX_OK) {
+    if (ngx_thread_task_post(pool, &task->task) != NGX_OK) {
         task->login.token.data = NULL;
         ngx_http_rms_task_free(task);
 
@@ -94,12 +99,65 @@ ngx_http_rms_gss_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 }
 
 
+static ngx_http_rms_task_t *
+ngx_http_rms_gss_task(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_session_mech_e mech, ngx_http_rms_conn_t *conn)
+{
+    ngx_event_t          *ev;
+    ngx_http_rms_task_t  *task;
+
+    task = calloc(1, sizeof(ngx_http_rms_task_t));
+    if (task == NULL) {
+        return NULL;
+    }
+
+    task->mech = mech;
+    task->request = r;
+    task->legs = conn ? conn->leg.legs + 1 : 1;
+    task->acceptor = ctx->conf->acceptor ? ctx->conf->acceptor->acceptor
+                                         : NULL;
+    task->ntlm = ctx->conf->ntlm;
+
+    task->login.context = conn ? ngx_http_rms_leg_take(conn) : NULL;
+    task->login.want_sids = ctx->conf->list && ctx->conf->list->rules->wants_sids;
+
+    ngx_http_rms_binding(r, ctx->conf, &task->login);
+
+    task->task.ctx = task;
+    task->task.handler = ngx_http_rms_gss_thread;
+
+    ev = &task->task.event;
+
+    ev->data = task;
+    ev->handler = ngx_http_rms_gss_event;
+    ev->log = ngx_cycle->log;
+
+    return task;
+}
+
+
+static ngx_thread_pool_t *
+ngx_http_rms_gss_pool(ngx_http_request_t *r, rms_session_mech_e mech)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    return mech == RMS_SESSION_NTLM ? rmcf->ntlm_pool : rmcf->krb5_pool;
+}
+
+
 /* On a thread of the pool: no request, no pool, no log. */
 
 static void
 ngx_http_rms_gss_thread(void *data, ngx_log_t *log)
 {
     ngx_http_rms_task_t *task = data;
+
+    if (task->mech == RMS_SESSION_NTLM) {
+        rms_gss_ntlm_accept(task->ntlm, &task->login);
+        return;
+    }
 
     rms_gss_accept(task->acceptor, &task->login);
 }
@@ -135,6 +193,11 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
         }
 
         ngx_http_rms_gss_result(r, ctx, task);
+
+        if (ngx_http_rms_gss_hold(r, ctx, task) == NGX_OK) {
+            return;
+        }
+
         ngx_http_rms_task_free(task);
 
     } else {
@@ -150,6 +213,62 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
                                 NGX_HTTP_SERVICE_UNAVAILABLE);
     }
 
+    ngx_http_rms_gss_resume(r);
+}
+
+
+/*
+ * The answer to a failed login waits, the longer the more of them came from
+ * there; a good one never does.  NGX_OK: it waits.
+ */
+
+static ngx_int_t
+ngx_http_rms_gss_hold(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_task_t *task)
+{
+    ngx_msec_t    delay;
+    ngx_event_t  *ev;
+
+    if (ctx->auth_reason != RMS_REASON_AUTH_FAILED
+        || ctx->auth_state != NGX_HTTP_RMS_REFUSED)
+    {
+        return NGX_DECLINED;
+    }
+
+    delay = ngx_http_rms_backoff_failed(r, &task->login.claimed);
+
+    if (delay == 0 || ngx_http_rms_held == NGX_HTTP_RMS_HELD_MAX) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_rms_held++;
+
+    ctx->task = task;
+
+    ev = &task->task.event;
+    ev->handler = ngx_http_rms_gss_released;
+
+    ngx_add_timer(ev, delay);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rms_gss_released(ngx_event_t *ev)
+{
+    ngx_http_request_t   *r;
+    ngx_http_rms_task_t  *task;
+
+    task = ev->data;
+    r = task->request;
+
+    ngx_http_set_log_request(r->connection->log, r);
+
+    ngx_http_rms_ctx_get(r)->task = NULL;
+    ngx_http_rms_held--;
+
+    ngx_http_rms_task_free(task);
     ngx_http_rms_gss_resume(r);
 }
 
@@ -197,7 +316,7 @@ ngx_http_rms_gss_result(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     switch (task->login.status) {
 
     case RMS_GSS_DONE:
-        ngx_http_rms_gss_done(r, ctx, &task->login);
+        ngx_http_rms_gss_done(r, ctx, task);
         return;
 
     case RMS_GSS_CONTINUE:
@@ -225,18 +344,66 @@ ngx_http_rms_gss_result(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
 static void
 ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
-    rms_gss_login_t *login)
+    ngx_http_rms_task_t *task)
+{
+    rms_gss_login_t        *login;
+    ngx_http_rms_caller_t  *caller;
+
+    login = &task->login;
+
+    caller = ngx_http_rms_caller_login(ctx->conf, task->mech, login);
+
+    if (caller == NULL) {
+        ngx_http_rms_gss_refuse(ctx, RMS_REASON_INTERNAL,
+                                NGX_HTTP_SERVICE_UNAVAILABLE);
+        return;
+    }
+
+    caller->epoch = ctx->epoch;
+
+    if (ngx_http_rms_gss_replay(r, ctx, caller, login) != NGX_OK) {
+        ngx_http_rms_caller_free(caller);
+        return;
+    }
+
+    if (ngx_http_rms_gss_output(r, ctx, login) != NGX_OK) {
+        ngx_http_rms_caller_free(caller);
+        ngx_http_rms_gss_refuse(ctx, RMS_REASON_INTERNAL,
+                                NGX_HTTP_SERVICE_UNAVAILABLE);
+        return;
+    }
+
+    ngx_http_rms_caller_set(ctx, caller);
+
+    ngx_http_rms_backoff_passed(r, caller);
+    ngx_http_rms_count(r, RMS_COUNT_AUTH_OK, 1);
+
+    ngx_http_rms_event(NGX_LOG_INFO, r->connection->log, 0, "login: %s",
+                       login->text);
+
+    ngx_http_rms_session_begin(r, ctx);
+}
+
+
+/* NTLM answers a challenge of ours, which nobody can send again. */
+
+static ngx_int_t
+ngx_http_rms_gss_replay(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_caller_t *caller, rms_gss_login_t *login)
 {
     rms_replay_e      replay;
     rms_acl_answer_t  acl;
 
-    replay = RMS_REPLAY_NEW;
-
-    if (ctx->conf->replay == NGX_HTTP_RMS_REPLAY_LOCAL) {
-        acl = ngx_http_rms_role(ctx->conf, &login->account, login->foreign);
-        replay = ngx_http_rms_replay_check(r, login->hash,
-                                           acl.role != RMS_ROLE_NONE);
+    if (caller->mech != RMS_SESSION_KERBEROS
+        || ctx->conf->replay != NGX_HTTP_RMS_REPLAY_LOCAL)
+    {
+        return NGX_OK;
     }
+
+    acl = ngx_http_rms_role(ctx->conf->list ? ctx->conf->list->rules : NULL,
+                            caller);
+    replay = ngx_http_rms_replay_check(r, login->hash,
+                                       acl.role != RMS_ROLE_NONE);
 
     if (replay == RMS_REPLAY_FULL) {
         ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
@@ -245,7 +412,7 @@ ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
                            "\"rms_zone\"");
         ngx_http_rms_gss_refuse(ctx, RMS_REASON_REPLAY_FULL,
                                 NGX_HTTP_SERVICE_UNAVAILABLE);
-        return;
+        return NGX_DECLINED;
     }
 
     if (replay == RMS_REPLAY_SEEN) {
@@ -254,29 +421,10 @@ ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
                            login->text);
         ngx_http_rms_gss_refuse(ctx, RMS_REASON_REPLAY,
                                 NGX_HTTP_UNAUTHORIZED);
-        return;
+        return NGX_DECLINED;
     }
 
-    ctx->account.data = ngx_pstrdup(r->pool, &login->account);
-    ctx->service.data = ngx_pstrdup(r->pool, &login->service);
-
-    if (ctx->account.data == NULL || ctx->service.data == NULL
-        || ngx_http_rms_gss_output(r, ctx, login) != NGX_OK)
-    {
-        ngx_http_rms_gss_refuse(ctx, RMS_REASON_INTERNAL,
-                                NGX_HTTP_SERVICE_UNAVAILABLE);
-        return;
-    }
-
-    ctx->account.len = login->account.len;
-    ctx->service.len = login->service.len;
-    ctx->foreign = login->foreign;
-    ctx->auth_state = NGX_HTTP_RMS_IDENTIFIED;
-
-    ngx_http_rms_count(r, RMS_COUNT_AUTH_OK, 1);
-
-    ngx_http_rms_event(NGX_LOG_INFO, r->connection->log, 0, "login: %s",
-                       login->text);
+    return NGX_OK;
 }
 
 
@@ -286,7 +434,7 @@ static void
 ngx_http_rms_gss_continue(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_http_rms_task_t *task)
 {
-    rms_gss_context_t  *context;
+    ngx_http_rms_leg_t  leg;
 
     if (r->http_version != NGX_HTTP_VERSION_11
         || task->legs >= RMS_GSS_LEGS_MAX)
@@ -305,13 +453,14 @@ ngx_http_rms_gss_continue(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         return;
     }
 
-    context = task->login.context;
+    leg.context = task->login.context;
+    leg.scope = ctx->conf->scope;
+    leg.mech = task->mech;
+    leg.legs = task->legs;
+
     task->login.context = NULL;
 
-    if (ngx_http_rms_leg_keep(r->connection, task->keytab, context,
-                              task->legs)
-        == NULL)
-    {
+    if (ngx_http_rms_leg_keep(r->connection, &leg) != NGX_OK) {
         ngx_http_rms_gss_refuse(ctx, RMS_REASON_INTERNAL,
                                 NGX_HTTP_SERVICE_UNAVAILABLE);
         return;

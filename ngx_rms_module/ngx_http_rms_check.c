@@ -295,7 +295,9 @@ ngx_http_rms_check_pass(ngx_http_rms_check_t *check,
 
     rlcf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
 
-    if (ngx_http_rms_check_handler(check, clcf) != NGX_OK) {
+    if (ngx_http_rms_check_handler(check, clcf) != NGX_OK
+        || ngx_http_rms_check_callers(check->cf, check->cscf, clcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -355,7 +357,7 @@ ngx_http_rms_check_body(ngx_http_rms_check_t *check,
         return NGX_ERROR;
     }
 
-    if (list == NULL || list->rules.nelts == 0) {
+    if (list == NULL || list->rules->n == 0) {
         ngx_http_rms_event(NGX_LOG_WARN, check->cf->log, 2003,
                            "list empty: the location of \"rms_pass\" in "
                            "%s:%ui admits nobody; write \"rms_allow exchange "

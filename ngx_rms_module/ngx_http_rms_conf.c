@@ -8,13 +8,18 @@
 
 #include "ngx_http_rms_module.h"
 
+#include <openssl/evp.h>
+
 
 static void ngx_http_rms_free_acceptor(void *data);
 static char *ngx_http_rms_merge_auth(ngx_conf_t *cf,
     ngx_http_rms_loc_conf_t *conf);
+static ngx_int_t ngx_http_rms_merge_scope(ngx_http_rms_loc_conf_t *conf);
+static ngx_int_t ngx_http_rms_scope_add(EVP_MD_CTX *md, ngx_str_t *value);
 static ngx_int_t ngx_http_rms_merge_nameless(ngx_conf_t *cf,
     ngx_http_rms_loc_conf_t *prev, ngx_http_rms_loc_conf_t *conf);
 static void ngx_http_rms_raise_body_limits(ngx_conf_t *cf);
+static ngx_uint_t ngx_http_rms_auth_value(ngx_str_t *value);
 
 
 void *
@@ -37,6 +42,8 @@ ngx_http_rms_create_main_conf(ngx_conf_t *cf)
      *     rmcf->zone = NULL;
      *     rmcf->krb5_pool_name = { 0, NULL };
      *     rmcf->krb5_pool = NULL;
+     *     rmcf->ntlm_pool_name = { 0, NULL };
+     *     rmcf->ntlm_pool = NULL;
      *     rmcf->redis = 0;
      *     rmcf->seal_key_file = { 0, NULL };
      */
@@ -47,6 +54,8 @@ ngx_http_rms_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&rmcf->keytabs, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->lists, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->acl_files, cf->pool, 4, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&rmcf->identities, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->nameless, cf->pool, 4,
@@ -95,7 +104,12 @@ ngx_http_rms_create_loc_conf(ngx_conf_t *cf)
      *     conf->pass = NULL;
      *     conf->policies = NULL;
      *     conf->keytab = { 0, NULL };
+     *     conf->ntlm_user_file = { 0, NULL };
      *     conf->acceptor = NULL;
+     *     conf->ntlm = NULL;
+     *     conf->scope = { 0 };
+     *     conf->list = NULL;
+     *     conf->session_name = { 0, NULL };
      *     conf->status = 0;
      *     conf->handover = 0;
      *     conf->pass_file = NULL;
@@ -103,12 +117,17 @@ ngx_http_rms_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->auth = NGX_CONF_UNSET_UINT;
-    conf->list = NGX_CONF_UNSET_PTR;
+    conf->allow = NGX_CONF_UNSET_PTR;
+    conf->acl_file = NGX_CONF_UNSET_PTR;
     conf->grants = NGX_CONF_UNSET_PTR;
     conf->domains = NGX_CONF_UNSET_PTR;
     conf->deny = NGX_CONF_UNSET_UINT;
     conf->inspect = NGX_CONF_UNSET_UINT;
     conf->replay = NGX_CONF_UNSET_UINT;
+    conf->binding = NGX_CONF_UNSET_UINT;
+    conf->session = NGX_CONF_UNSET_UINT;
+    conf->session_ttl = NGX_CONF_UNSET;
+    conf->session_idle = NGX_CONF_UNSET;
     conf->public_url = NGX_CONF_UNSET_PTR;
 
     return conf;
@@ -124,7 +143,9 @@ ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->auth, prev->auth,
                               NGX_HTTP_RMS_AUTH_OFF);
     ngx_conf_merge_str_value(conf->keytab, prev->keytab, "");
-    ngx_conf_merge_ptr_value(conf->list, prev->list, NULL);
+    ngx_conf_merge_str_value(conf->ntlm_user_file, prev->ntlm_user_file, "");
+    ngx_conf_merge_ptr_value(conf->allow, prev->allow, NULL);
+    ngx_conf_merge_ptr_value(conf->acl_file, prev->acl_file, NULL);
     ngx_conf_merge_ptr_value(conf->grants, prev->grants, NULL);
     ngx_conf_merge_ptr_value(conf->domains, prev->domains, NULL);
     ngx_conf_merge_uint_value(conf->deny, prev->deny, RMS_DENY_FAULT);
@@ -132,7 +153,14 @@ ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_RMS_INSPECT_ON);
     ngx_conf_merge_uint_value(conf->replay, prev->replay,
                               NGX_HTTP_RMS_REPLAY_LOCAL);
+    ngx_conf_merge_uint_value(conf->binding, prev->binding, RMS_CBIND_OFF);
     ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
+
+    ngx_http_rms_session_merge(prev, conf);
+
+    if (ngx_http_rms_rules_merge(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     if (ngx_http_rms_merge_nameless(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -152,6 +180,20 @@ ngx_http_rms_merge_auth(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (conf->auth == NGX_HTTP_RMS_AUTH_OFF) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_rms_merge_scope(conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if ((conf->auth & NGX_HTTP_RMS_AUTH_NTLM)
+        && ngx_http_rms_ntlm_merge(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (!(conf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE)) {
         return NGX_CONF_OK;
     }
 
@@ -178,6 +220,70 @@ ngx_http_rms_merge_auth(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
     conf->acceptor = ngx_http_rms_keytab_get(cf, &conf->keytab);
 
     return conf->acceptor ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/*
+ * What an identity is good for: the places that would have found the same one
+ * by the same keys and names.
+ */
+
+static ngx_int_t
+ngx_http_rms_merge_scope(ngx_http_rms_loc_conf_t *conf)
+{
+    u_char         hash[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX    *md;
+    ngx_int_t      rc;
+    ngx_uint_t     i;
+    ngx_keyval_t  *domain;
+
+    md = EVP_MD_CTX_new();
+    if (md == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1
+        || ngx_http_rms_scope_add(md, &conf->keytab) != NGX_OK
+        || ngx_http_rms_scope_add(md, &conf->ntlm_user_file) != NGX_OK)
+    {
+        goto done;
+    }
+
+    domain = conf->domains ? conf->domains->elts : NULL;
+
+    for (i = 0; conf->domains && i < conf->domains->nelts; i++) {
+        if (ngx_http_rms_scope_add(md, &domain[i].key) != NGX_OK
+            || ngx_http_rms_scope_add(md, &domain[i].value) != NGX_OK)
+        {
+            goto done;
+        }
+    }
+
+    if (EVP_DigestFinal_ex(md, hash, NULL) == 1) {
+        ngx_memcpy(conf->scope, hash, NGX_HTTP_RMS_SCOPE);
+        rc = NGX_OK;
+    }
+
+done:
+
+    EVP_MD_CTX_free(md);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_rms_scope_add(EVP_MD_CTX *md, ngx_str_t *value)
+{
+    uint32_t  len;
+
+    len = htonl((uint32_t) value->len);
+
+    return (EVP_DigestUpdate(md, &len, sizeof(len)) == 1
+            && EVP_DigestUpdate(md, value->data, value->len) == 1)
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -314,7 +420,7 @@ ngx_http_rms_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_rms_loc_conf_t *rlcf = conf;
 
     ngx_str_t                 *value;
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, auth, bit;
     ngx_http_rms_main_conf_t  *rmcf;
 
     if (rlcf->auth != NGX_CONF_UNSET_UINT) {
@@ -328,34 +434,59 @@ ngx_http_rms_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
+    auth = NGX_HTTP_RMS_AUTH_OFF;
+
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[i].data, "negotiate") == 0) {
-            rlcf->auth = NGX_HTTP_RMS_AUTH_NEGOTIATE;
-            continue;
-        }
+        bit = ngx_http_rms_auth_value(&value[i]);
 
-        if (ngx_strcmp(value[i].data, "ntlm") == 0
-            || ngx_strcmp(value[i].data, "cert") == 0
-            || ngx_strcmp(value[i].data, "bearer") == 0)
-        {
+        if (bit == NGX_HTTP_RMS_AUTH_OFF || (auth & bit)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"rms_auth %V\" comes in a later version; "
-                               "write \"rms_auth negotiate;\"", &value[i]);
+                               "unknown or repeated value \"%V\" in "
+                               "\"rms_auth\"; write \"rms_auth negotiate "
+                               "[ntlm] [cert];\", \"rms_auth cert;\" or "
+                               "\"rms_auth off;\"", &value[i]);
             return NGX_CONF_ERROR;
         }
 
+        auth |= bit;
+    }
+
+    if ((auth & NGX_HTTP_RMS_AUTH_NTLM)
+        && !(auth & NGX_HTTP_RMS_AUTH_NEGOTIATE))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown value \"%V\" in \"rms_auth\"; write "
-                           "\"rms_auth negotiate;\" or \"rms_auth off;\"",
-                           &value[i]);
+                           "\"rms_auth ntlm\" without Kerberos; write "
+                           "\"rms_auth negotiate ntlm;\", since Windows sends "
+                           "NTLM under Negotiate too");
         return NGX_CONF_ERROR;
     }
+
+    rlcf->auth = auth;
 
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rms_module);
     rmcf->used = 1;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_rms_auth_value(ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "negotiate") == 0) {
+        return NGX_HTTP_RMS_AUTH_NEGOTIATE;
+    }
+
+    if (ngx_strcmp(value->data, "ntlm") == 0) {
+        return NGX_HTTP_RMS_AUTH_NTLM;
+    }
+
+    if (ngx_strcmp(value->data, "cert") == 0) {
+        return NGX_HTTP_RMS_AUTH_CERT;
+    }
+
+    return NGX_HTTP_RMS_AUTH_OFF;
 }
 
 
@@ -382,72 +513,6 @@ ngx_http_rms_keytab_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rlcf->keytab = value[1];
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_rms_loc_conf_t *rlcf = conf;
-
-    u_char        *p;
-    ngx_str_t     *value;
-    ngx_uint_t     i, k;
-    ngx_keyval_t  *kv;
-
-    if (rlcf->domains == NGX_CONF_UNSET_PTR) {
-        rlcf->domains = ngx_array_create(cf->pool, 2, sizeof(ngx_keyval_t));
-        if (rlcf->domains == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        p = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=');
-
-        if (p == NULL || p == value[i].data
-            || p == value[i].data + value[i].len - 1)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid value \"%V\" in \"rms_domain\"; write "
-                               "\"rms_domain NETBIOS=REALM;\", as in "
-                               "\"rms_domain CONTOSO=CONTOSO.COM;\"",
-                               &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        for (k = 0, kv = rlcf->domains->elts; k < rlcf->domains->nelts; k++) {
-            if (kv[k].key.len == (size_t) (p - value[i].data)
-                && ngx_strncasecmp(kv[k].key.data, value[i].data,
-                                   kv[k].key.len)
-                   == 0)
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "\"%V\" stands twice in \"rms_domain\"; "
-                                   "write one realm for it", &kv[k].key);
-                return NGX_CONF_ERROR;
-            }
-        }
-
-        kv = ngx_array_push(rlcf->domains);
-        if (kv == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        kv->key.data = value[i].data;
-        kv->key.len = p - value[i].data;
-        kv->value.data = p + 1;
-        kv->value.len = value[i].data + value[i].len - p - 1;
-    }
-
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "\"rms_domain\" is not used yet: only NTLM callers "
-                       "name a domain, and they come in a later version");
 
     return NGX_CONF_OK;
 }
@@ -496,51 +561,56 @@ ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_rms_main_conf_t *rmcf = conf;
 
-    ngx_str_t   *value, name;
-    ngx_uint_t   i;
+    ngx_str_t           *value, *name;
+    ngx_uint_t           i;
+    ngx_thread_pool_t  **pool;
 
-    if (rmcf->krb5_pool_name.len) {
-        return "is duplicate";
+    if (rmcf->krb5_pool_name.len || rmcf->ntlm_pool_name.len) {
+        return "is duplicate; name both pools in one line";
     }
 
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
+        name = NULL;
+
         if (value[i].len > 5 && ngx_strncmp(value[i].data, "krb5=", 5) == 0) {
-            if (rmcf->krb5_pool_name.len) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "\"%V\" in \"rms_thread_pool\" is "
-                                   "duplicate; write one \"krb5=NAME\"",
-                                   &value[i]);
-                return NGX_CONF_ERROR;
-            }
-
-            name.data = value[i].data + 5;
-            name.len = value[i].len - 5;
-
-            rmcf->krb5_pool_name = name;
-            rmcf->krb5_pool = ngx_thread_pool_add(cf, &name);
-
-            if (rmcf->krb5_pool == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
+            name = &rmcf->krb5_pool_name;
+            pool = &rmcf->krb5_pool;
         }
 
         if (value[i].len > 5 && ngx_strncmp(value[i].data, "ntlm=", 5) == 0) {
+            name = &rmcf->ntlm_pool_name;
+            pool = &rmcf->ntlm_pool;
+        }
+
+        if (name == NULL || name->len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" in \"rms_thread_pool\": NTLM comes in "
-                               "a later version; leave it out", &value[i]);
+                               "invalid or repeated value \"%V\" in "
+                               "\"rms_thread_pool\"; write \"rms_thread_pool "
+                               "krb5=NAME [ntlm=OTHER];\" beside "
+                               "\"thread_pool NAME threads=2 "
+                               "max_queue=512;\"", &value[i]);
             return NGX_CONF_ERROR;
         }
 
+        name->data = value[i].data + 5;
+        name->len = value[i].len - 5;
+
+        *pool = ngx_thread_pool_add(cf, name);
+
+        if (*pool == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (rmcf->krb5_pool && rmcf->krb5_pool == rmcf->ntlm_pool) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\" in \"rms_thread_pool\"; "
-                           "write \"rms_thread_pool krb5=NAME;\" beside "
-                           "\"thread_pool NAME threads=2 max_queue=512;\"",
-                           &value[i]);
+                           "\"krb5\" and \"ntlm\" in \"rms_thread_pool\" are "
+                           "one pool; a domain controller that does not "
+                           "answer would stop Kerberos too: write a "
+                           "\"thread_pool\" of its own for \"ntlm\"");
         return NGX_CONF_ERROR;
     }
 
@@ -662,35 +732,12 @@ ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Directives of which this version knows "off" alone. */
-
-char *
-ngx_http_rms_off_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V %V\" comes in a later version; write \"%V off;\"",
-                       &value[0], &value[1], &value[0]);
-
-    return NGX_CONF_ERROR;
-}
-
-
 char *
 ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" comes in a later version; leave it out%s",
-                       &cmd->name,
-                       ngx_strcmp(cmd->name.data, "rms_acl_file") == 0
-                       ? " and write its lines as \"rms_allow\"" : "");
+                       "\"%V\" comes in a later version; leave it out",
+                       &cmd->name);
 
     return NGX_CONF_ERROR;
 }

@@ -1,97 +1,173 @@
 
 /*
- * Handshakes of more than one leg: the half-done GSSAPI context stays with
- * the client's real connection, never with a request, and goes away with the
- * connection, with the next leg, or when no next leg comes in time.
+ * What stays with a client's real connection, never with a request: the
+ * half-done GSSAPI context of a handshake of more than one leg, and the caller
+ * that "rms_session connection" binds to it.  Both go away with the
+ * connection; a context also when no next leg comes in time, or when too many
+ * newer ones wait.
  */
 
 
 #include "ngx_http_rms_module.h"
 
 
-static void ngx_http_rms_leg_cleanup(void *data);
+static void ngx_http_rms_conn_cleanup(void *data);
 static void ngx_http_rms_leg_expire(ngx_event_t *ev);
-static void ngx_http_rms_leg_drop(ngx_http_rms_leg_t *leg);
+static void ngx_http_rms_leg_drop(ngx_http_rms_conn_t *conn);
 
 
-ngx_http_rms_leg_t *
-ngx_http_rms_leg_find(ngx_connection_t *c)
+/* of this worker: connections with half-done handshakes, the oldest last */
+static ngx_queue_t  ngx_http_rms_legs;
+static ngx_uint_t   ngx_http_rms_n_legs;
+
+
+void
+ngx_http_rms_conn_init(void)
 {
-    ngx_pool_cleanup_t  *cln;
-    ngx_http_rms_leg_t  *leg;
+    ngx_queue_init(&ngx_http_rms_legs);
+    ngx_http_rms_n_legs = 0;
+}
+
+
+ngx_http_rms_conn_t *
+ngx_http_rms_conn_find(ngx_connection_t *c)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_rms_conn_t  *conn;
 
     for (cln = c->pool->cleanup; cln; cln = cln->next) {
 
-        if (cln->handler != ngx_http_rms_leg_cleanup) {
+        if (cln->handler != ngx_http_rms_conn_cleanup) {
             continue;
         }
 
-        leg = cln->data;
+        conn = cln->data;
 
         /* c->number never repeats; the address of a connection does (D5) */
 
-        return leg->number == c->number ? leg : NULL;
+        return conn->number == c->number ? conn : NULL;
     }
 
     return NULL;
 }
 
 
-/* Keeps a context for the next leg; the context is freed if that fails. */
-
-ngx_http_rms_leg_t *
-ngx_http_rms_leg_keep(ngx_connection_t *c, ngx_http_rms_keytab_t *keytab,
-    rms_gss_context_t *context, ngx_uint_t legs)
+ngx_http_rms_conn_t *
+ngx_http_rms_conn_get(ngx_connection_t *c)
 {
-    ngx_pool_cleanup_t  *cln;
-    ngx_http_rms_leg_t  *leg;
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_rms_conn_t  *conn;
 
-    leg = ngx_http_rms_leg_find(c);
+    conn = ngx_http_rms_conn_find(c);
 
-    if (leg == NULL) {
-        cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_http_rms_leg_t));
-        if (cln == NULL) {
-            rms_gss_context_free(context);
-            return NULL;
-        }
-
-        leg = cln->data;
-        ngx_memzero(leg, sizeof(ngx_http_rms_leg_t));
-
-        leg->number = c->number;
-        leg->expire.handler = ngx_http_rms_leg_expire;
-        leg->expire.data = c;
-        leg->expire.log = c->log;
-        leg->expire.cancelable = 1;
-
-        cln->handler = ngx_http_rms_leg_cleanup;
-        cln->data = leg;
+    if (conn) {
+        return conn;
     }
 
-    ngx_http_rms_leg_drop(leg);
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_http_rms_conn_t));
+    if (cln == NULL) {
+        return NULL;
+    }
 
-    leg->keytab = keytab;
-    leg->context = context;
-    leg->legs = legs;
+    conn = cln->data;
+    ngx_memzero(conn, sizeof(ngx_http_rms_conn_t));
 
-    ngx_add_timer(&leg->expire, NGX_HTTP_RMS_LEG_TIMEOUT);
+    conn->number = c->number;
 
-    return leg;
+    conn->leg.expire.handler = ngx_http_rms_leg_expire;
+    conn->leg.expire.data = c;
+    conn->leg.expire.log = c->log;
+    conn->leg.expire.cancelable = 1;
+
+    cln->handler = ngx_http_rms_conn_cleanup;
+
+    return conn;
+}
+
+
+static void
+ngx_http_rms_conn_cleanup(void *data)
+{
+    ngx_http_rms_conn_t *conn = data;
+
+    ngx_http_rms_leg_drop(conn);
+    ngx_http_rms_conn_bind(conn, NULL);
+}
+
+
+/* Binds a caller to the connection, in place of the one before; or nobody. */
+
+void
+ngx_http_rms_conn_bind(ngx_http_rms_conn_t *conn,
+    ngx_http_rms_caller_t *caller)
+{
+    if (caller) {
+        caller->refs++;
+    }
+
+    ngx_http_rms_caller_free(conn->caller);
+
+    conn->caller = caller;
+}
+
+
+/* Keeps a context for the next leg; the context is freed if that fails. */
+
+ngx_int_t
+ngx_http_rms_leg_keep(ngx_connection_t *c, ngx_http_rms_leg_t *given)
+{
+    ngx_queue_t          *oldest;
+    ngx_http_rms_conn_t  *conn;
+
+    conn = ngx_http_rms_conn_get(c);
+
+    if (conn == NULL) {
+        rms_gss_context_free(given->context);
+        return NGX_ERROR;
+    }
+
+    ngx_http_rms_leg_drop(conn);
+
+    if (ngx_http_rms_n_legs == NGX_HTTP_RMS_LEGS_MAX) {
+        oldest = ngx_queue_last(&ngx_http_rms_legs);
+        ngx_http_rms_leg_drop(ngx_queue_data(oldest, ngx_http_rms_conn_t,
+                                             leg.queue));
+    }
+
+    conn->leg.context = given->context;
+    conn->leg.scope = given->scope;
+    conn->leg.mech = given->mech;
+    conn->leg.legs = given->legs;
+
+    ngx_queue_insert_head(&ngx_http_rms_legs, &conn->leg.queue);
+    ngx_http_rms_n_legs++;
+
+    ngx_add_timer(&conn->leg.expire, NGX_HTTP_RMS_LEG_TIMEOUT);
+
+    return NGX_OK;
 }
 
 
 /* The context moves to the caller. */
 
 rms_gss_context_t *
-ngx_http_rms_leg_take(ngx_http_rms_leg_t *leg)
+ngx_http_rms_leg_take(ngx_http_rms_conn_t *conn)
 {
     rms_gss_context_t  *context;
 
-    context = leg->context;
-    leg->context = NULL;
+    context = conn->leg.context;
 
-    if (leg->expire.timer_set) {
-        ngx_del_timer(&leg->expire);
+    if (context == NULL) {
+        return NULL;
+    }
+
+    conn->leg.context = NULL;
+
+    ngx_queue_remove(&conn->leg.queue);
+    ngx_http_rms_n_legs--;
+
+    if (conn->leg.expire.timer_set) {
+        ngx_del_timer(&conn->leg.expire);
     }
 
     return context;
@@ -99,11 +175,11 @@ ngx_http_rms_leg_take(ngx_http_rms_leg_t *leg)
 
 
 static void
-ngx_http_rms_leg_drop(ngx_http_rms_leg_t *leg)
+ngx_http_rms_leg_drop(ngx_http_rms_conn_t *conn)
 {
     rms_gss_context_t  *context;
 
-    context = ngx_http_rms_leg_take(leg);
+    context = ngx_http_rms_leg_take(conn);
 
     if (context) {
         rms_gss_context_free(context);
@@ -112,22 +188,15 @@ ngx_http_rms_leg_drop(ngx_http_rms_leg_t *leg)
 
 
 static void
-ngx_http_rms_leg_cleanup(void *data)
-{
-    ngx_http_rms_leg_drop(data);
-}
-
-
-static void
 ngx_http_rms_leg_expire(ngx_event_t *ev)
 {
-    ngx_connection_t    *c;
-    ngx_http_rms_leg_t  *leg;
+    ngx_connection_t     *c;
+    ngx_http_rms_conn_t  *conn;
 
     c = ev->data;
-    leg = ngx_http_rms_leg_find(c);
+    conn = ngx_http_rms_conn_find(c);
 
-    if (leg) {
-        ngx_http_rms_leg_drop(leg);
+    if (conn) {
+        ngx_http_rms_leg_drop(conn);
     }
 }

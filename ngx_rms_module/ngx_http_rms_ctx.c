@@ -94,8 +94,8 @@ ngx_http_rms_ctx_create(ngx_http_request_t *r)
 
 
 /*
- * The identity stays where the new location would have asked the same keytab;
- * all else is asked again.
+ * The identity stays where the new location would have found the same one; all
+ * else is asked again.
  */
 
 static void
@@ -103,15 +103,11 @@ ngx_http_rms_ctx_redirected(ngx_http_rms_ctx_t *ctx,
     ngx_http_rms_loc_conf_t *rlcf)
 {
     if (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED
-        && (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF
-            || rlcf->acceptor != ctx->conf->acceptor))
+        && !ngx_http_rms_caller_fits(ctx->caller, rlcf))
     {
-        ctx->auth_state = NGX_HTTP_RMS_ANONYMOUS;
-        ctx->foreign = 0;
-
-        ngx_str_null(&ctx->account);
-        ngx_str_null(&ctx->service);
+        ngx_http_rms_caller_set(ctx, NULL);
         ngx_str_null(&ctx->auth_token);
+        ngx_str_null(&ctx->cookie);
     }
 
     ctx->conf = rlcf;
@@ -127,6 +123,9 @@ ngx_http_rms_ctx_cleanup(void *data)
 
     ngx_http_rms_body_used -= ctx->body_reserved;
     ngx_http_rms_anonymous_used -= ctx->anonymous_reserved;
+
+    ngx_http_rms_caller_free(ctx->caller);
+    ngx_http_rms_rules_free(ctx->rules);
 }
 
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "rms_acl_diff.h"
 #include "rms_text.h"
 
 
@@ -15,7 +16,7 @@ static ngx_http_rms_seen_t *ngx_http_rms_seen(ngx_http_rms_shared_t *shared,
     uint64_t account);
 static uint64_t ngx_http_rms_account_hash(ngx_str_t *account);
 static void ngx_http_rms_log_list(ngx_cycle_t *cycle,
-    ngx_http_rms_list_t *list);
+    ngx_http_rms_main_conf_t *rmcf, ngx_http_rms_list_t *list);
 
 
 #define NGX_HTTP_RMS_LINE  1800
@@ -82,7 +83,7 @@ ngx_http_rms_log_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     }
 
     reason = rms_reason_name(ctx->verdict.reason);
-    account = ngx_http_rms_escape(r->pool, &ctx->account);
+    account = ngx_http_rms_escape(r->pool, ngx_http_rms_account_name(ctx));
 
     ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 0,
                        "denied: reason=%V account=\"%V\" role=%V "
@@ -104,10 +105,10 @@ static void
 ngx_http_rms_log_denial(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
     ngx_str_t         account, rule, none = ngx_string("-");
-    ngx_uint_t        rules;
+    const char       *unknown;
     const rms_str_t  *grant, *role;
 
-    account = ngx_http_rms_escape(r->pool, &ctx->account);
+    account = ngx_http_rms_escape(r->pool, ngx_http_rms_account_name(ctx));
     rule = account;
 
     if (account.len == 0) {
@@ -115,7 +116,8 @@ ngx_http_rms_log_denial(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         ngx_str_set(&rule, "any");
     }
 
-    rules = ctx->conf->list ? ctx->conf->list->rules.nelts : 0;
+    unknown = ctx->acl.sids_unknown && ctx->caller ? ctx->caller->sids_why
+                                                   : NULL;
     role = rms_role_name(ctx->acl.role);
 
     if (ctx->verdict.reason == RMS_REASON_NO_ROLE
@@ -123,10 +125,15 @@ ngx_http_rms_log_denial(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     {
         ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2001,
                            "not authorised: account=\"%V\" reason=%V "
-                           "rules=%ui; would be admitted by: rms_allow ROLE "
-                           "%s%V;", &account,
+                           "rules=%uz%s%s; would be admitted by: rms_allow "
+                           "ROLE %s%V;", &account,
                            rms_reason_name(ctx->verdict.reason),
-                           rules, ctx->account.len ? "account=" : "", &rule);
+                           ctx->rules ? ctx->rules->n : 0,
+                           unknown ? "; rules by sid= were not applied, "
+                                     "groups are not known: " : "",
+                           unknown ? unknown : "",
+                           ctx->caller && ctx->caller->account.len
+                           ? "account=" : "", &rule);
         return;
     }
 
@@ -179,7 +186,7 @@ ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     shared = ngx_http_rms_shared(r);
 
     if (shared == NULL || ctx->acl.role == RMS_ROLE_NONE
-        || ctx->account.len == 0)
+        || ngx_http_rms_account_name(ctx)->len == 0)
     {
         return;
     }
@@ -190,8 +197,8 @@ ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     https = 0;
 #endif
 
-    list = ctx->conf->list ? ctx->conf->list->hash : 0;
-    hash = ngx_http_rms_account_hash(&ctx->account);
+    list = ctx->rules ? ctx->rules->hash : 0;
+    hash = ngx_http_rms_account_hash(ngx_http_rms_account_name(ctx));
     shpool = ngx_http_rms_shpool(r);
 
     ngx_shmtx_lock(&shpool->mutex);
@@ -213,10 +220,10 @@ ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return;
     }
 
-    account = ngx_http_rms_escape(r->pool, &ctx->account);
+    account = ngx_http_rms_escape(r->pool, ngx_http_rms_account_name(ctx));
 
     if (first) {
-        service = ngx_http_rms_escape(r->pool, &ctx->service);
+        service = ngx_http_rms_escape(r->pool, &ctx->caller->service);
 
         ngx_http_rms_event(NGX_LOG_NOTICE, r->connection->log, 1002,
                            "first connection: account=\"%V\" role=%V "
@@ -291,7 +298,7 @@ ngx_http_rms_log_lists(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf)
     lists = rmcf->lists.elts;
 
     for (i = 0; i < rmcf->lists.nelts; i++) {
-        ngx_http_rms_log_list(cycle, lists[i]);
+        ngx_http_rms_log_list(cycle, rmcf, lists[i]);
     }
 
     if (rmcf->lists.nelts == 0) {
@@ -303,18 +310,19 @@ ngx_http_rms_log_lists(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf)
 
 
 static void
-ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_list_t *list)
+ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_list_t *list)
 {
-    ngx_uint_t       i;
+    size_t           i;
     rms_acl_rule_t  *rule;
 
-    rule = list->rules.elts;
+    rule = list->rules->rules;
 
     ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1004,
-                       "list loaded: rules=%ui hash=%08xD",
-                       list->rules.nelts, list->hash);
+                       "list loaded: rules=%uz hash=%08xD", list->rules->n,
+                       list->rules->hash);
 
-    for (i = 0; i < list->rules.nelts; i++) {
+    for (i = 0; i < list->rules->n; i++) {
         ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1004,
                            "list entry: %V %s%V (%V:%ui)",
                            rms_role_name(rule[i].role),
@@ -323,4 +331,68 @@ ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_list_t *list)
                            &rule[i].file,
                            (ngx_uint_t) rule[i].line);
     }
+
+    if (list->file) {
+        (void) ngx_http_rms_tell(rmcf->zone, &list->file->path,
+                                 list->rules->hash);
+    }
+
+    if (list->rules->n == 0) {
+        ngx_http_rms_event(NGX_LOG_WARN, cycle->log, 2003,
+                           "list empty: nobody is admitted by it");
+    }
+}
+
+
+/* 1004 again, when a file has changed: by one of the workers. */
+
+void
+ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_acl_file_t *file, ngx_http_rms_rules_t *old,
+    ngx_http_rms_rules_t *now, ngx_log_t *log)
+{
+    size_t           i;
+    rms_mem_t        mem;
+    ngx_pool_t      *pool;
+    rms_acl_diff_t  *diff;
+
+    if (!ngx_http_rms_tell(rmcf->zone, &file->path, now->hash)) {
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(
+                  &rmcf->zone->shared->counters[RMS_COUNT_ACL_RELOADS], 1);
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, log);
+    if (pool == NULL) {
+        return;
+    }
+
+    mem = ngx_http_rms_mem(pool);
+    diff = ngx_palloc(pool, sizeof(rms_acl_diff_t));
+
+    if (diff && rms_acl_diff(old->rules, old->n, now->rules, now->n, &mem,
+                             diff)
+                == RMS_OK)
+    {
+        ngx_http_rms_event(NGX_LOG_NOTICE, log, 1004,
+                           "list changed: file=\"%V\" rules=%uz hash=%08xD "
+                           "added=%uz removed=%uz role_changed=%uz%s",
+                           &file->path, now->n, now->hash, diff->added,
+                           diff->removed, diff->changed,
+                           diff->reordered ? " reordered" : "");
+
+        for (i = 0; i < diff->n_lines; i++) {
+            ngx_http_rms_event(NGX_LOG_NOTICE, log, 1004, "list change: %s",
+                               diff->lines[i]);
+        }
+    }
+
+    if (now->n == 0) {
+        ngx_http_rms_event(NGX_LOG_WARN, log, 2003,
+                           "list empty: \"%V\" has no rules, nobody is "
+                           "admitted by it", &file->path);
+    }
+
+    ngx_destroy_pool(pool);
 }

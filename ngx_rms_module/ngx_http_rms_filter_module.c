@@ -370,6 +370,15 @@ ngx_http_rms_add_token(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 {
     ngx_str_t  value;
 
+    if (ctx->cookie.len) {
+
+        if (ngx_http_rms_header_out(r, "Set-Cookie", &ctx->cookie) == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->cookie.len = 0;
+    }
+
     if (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED
         || ctx->auth_token.len == 0 || ctx->token_added
         || r->headers_out.status == NGX_HTTP_UNAUTHORIZED
@@ -378,7 +387,7 @@ ngx_http_rms_add_token(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_rms_negotiate_value(r, &ctx->auth_token, &value) != NGX_OK) {
+    if (ngx_http_rms_token_value(r, ctx, &ctx->auth_token, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -13,6 +13,8 @@
 
 static ngx_uint_t ngx_http_rms_header_is(ngx_table_elt_t *h, const char *name,
     size_t len);
+static ngx_int_t ngx_http_rms_challenge_add(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_uint_t i, ngx_str_t *value);
 static ngx_int_t ngx_http_rms_attach_identity(ngx_http_request_t *r,
     ngx_http_rms_identity_t *identity);
 static void ngx_http_rms_wipe(void *data);
@@ -169,52 +171,94 @@ ngx_http_rms_header_out(ngx_http_request_t *r, const char *name,
 }
 
 
-/* "WWW-Authenticate: Negotiate", with a token between legs (RFC 4559 4.1). */
+/*
+ * The challenges of the location (RFC 4559 4.1), or between two legs the one
+ * with the token, alone.
+ */
 
 ngx_int_t
 ngx_http_rms_challenge(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_str_t *token)
 {
-    ngx_str_t         value = ngx_string("Negotiate");
-    ngx_table_elt_t  *h;
+    ngx_str_t   value;
+    ngx_uint_t  i;
 
-    if (token && token->len
-        && ngx_http_rms_negotiate_value(r, token, &value) != NGX_OK)
-    {
+    /* an internal redirect may ask a second time: one set of ours */
+
+    for (i = 0; i < 2; i++) {
+        if (ctx->challenge[i]) {
+            ctx->challenge[i]->hash = 0;
+            ctx->challenge[i] = NULL;
+        }
+    }
+
+    if (token && token->len) {
+        return ngx_http_rms_token_value(r, ctx, token, &value) == NGX_OK
+               ? ngx_http_rms_challenge_add(r, ctx, 0, &value) : NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "Negotiate");
+
+    if (ngx_http_rms_challenge_add(r, ctx, 0, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    h = ngx_http_rms_header_out(r, "WWW-Authenticate", &value);
+    if (!ngx_http_rms_ntlm_possible(r, ctx->conf)) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&value, "NTLM");
+
+    return ngx_http_rms_challenge_add(r, ctx, 1, &value);
+}
+
+
+static ngx_int_t
+ngx_http_rms_challenge_add(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_uint_t i, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_rms_header_out(r, "WWW-Authenticate", value);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
-    /* an internal redirect may ask a second time: one challenge of ours */
+    ctx->challenge[i] = h;
 
-    if (ctx->challenge) {
-        ctx->challenge->hash = 0;
+#if (nginx_version >= 1023000)
+    if (i > 0) {
+        ctx->challenge[0]->next = h;
+        return NGX_OK;
     }
+#endif
 
-    ctx->challenge = h;
     r->headers_out.www_authenticate = h;
 
     return NGX_OK;
 }
 
 
-ngx_int_t
-ngx_http_rms_negotiate_value(ngx_http_request_t *r, ngx_str_t *token,
-    ngx_str_t *value)
-{
-    u_char  *p;
+/* The token under the scheme the client speaks. */
 
-    value->len = sizeof("Negotiate ") - 1 + token->len;
+ngx_int_t
+ngx_http_rms_token_value(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_str_t *token, ngx_str_t *value)
+{
+    u_char     *p;
+    ngx_str_t   scheme = ngx_string("Negotiate ");
+
+    if (ctx->scheme == RMS_SCHEME_NTLM) {
+        ngx_str_set(&scheme, "NTLM ");
+    }
+
+    value->len = scheme.len + token->len;
     value->data = ngx_pnalloc(r->pool, value->len);
     if (value->data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(value->data, "Negotiate ", sizeof("Negotiate ") - 1);
+    p = ngx_cpymem(value->data, scheme.data, scheme.len);
     ngx_memcpy(p, token->data, token->len);
 
     return NGX_OK;

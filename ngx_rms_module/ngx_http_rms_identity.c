@@ -1,8 +1,8 @@
 
 /*
- * Identities of our own: files that hold one Authorization value.  Each
- * worker reads them at start and looks once a second whether they changed; a
- * bad file keeps the old value and says so.  The value lives outside of any
+ * Identities of our own: files that hold one Authorization value, read at
+ * load and again when they change (ngx_http_rms_watch.c); a bad file keeps the
+ * old value and says so.  The value lives outside of any
  * pool, so that it can be wiped.
  */
 
@@ -13,25 +13,14 @@
 #include <openssl/crypto.h>
 
 
-#define NGX_HTTP_RMS_IDENTITY_MAX   16384
-#define NGX_HTTP_RMS_IDENTITY_POLL  1000
+#define NGX_HTTP_RMS_IDENTITY_MAX  16384
 
 
-static ngx_int_t ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path);
 static ngx_int_t ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity,
     ngx_log_t *log);
 static const char *ngx_http_rms_identity_trim(ngx_str_t *value);
 static void ngx_http_rms_identity_wipe(ngx_str_t *value);
 static void ngx_http_rms_identity_cleanup(void *data);
-static void ngx_http_rms_identity_timer(ngx_event_t *ev);
-static ngx_uint_t ngx_http_rms_identity_changed(
-    ngx_http_rms_identity_t *identity, ngx_file_info_t *fi);
-static void ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
-    ngx_http_rms_identity_t *identity, ngx_log_t *log);
-
-
-static ngx_event_t       ngx_http_rms_identity_event;
-static ngx_connection_t  ngx_http_rms_identity_connection;
 
 
 ngx_http_rms_identity_t *
@@ -136,7 +125,7 @@ ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
 
 /* By the user directive, or by what nginx was built for where it is absent. */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path)
 {
     gid_t             gid;
@@ -237,10 +226,7 @@ ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity, ngx_log_t *log)
     ngx_http_rms_identity_wipe(&identity->value);
 
     identity->value = value;
-    identity->mtime = fi.st_mtim;
-    identity->ctime = fi.st_ctim;
-    identity->inode = fi.st_ino;
-    identity->size = fi.st_size;
+    ngx_http_rms_stamp(&identity->stamp, &fi);
 
     return NGX_OK;
 }
@@ -299,73 +285,7 @@ ngx_http_rms_identity_cleanup(void *data)
 }
 
 
-ngx_int_t
-ngx_http_rms_identity_init_worker(ngx_cycle_t *cycle,
-    ngx_http_rms_main_conf_t *rmcf)
-{
-    ngx_event_t  *ev;
-
-    if (rmcf->identities.nelts == 0
-        || (ngx_process != NGX_PROCESS_WORKER
-            && ngx_process != NGX_PROCESS_SINGLE))
-    {
-        return NGX_OK;
-    }
-
-    ev = &ngx_http_rms_identity_event;
-
-    ngx_memzero(ev, sizeof(ngx_event_t));
-    ngx_http_rms_identity_connection.fd = (ngx_socket_t) -1;
-
-    ev->handler = ngx_http_rms_identity_timer;
-    ev->data = &ngx_http_rms_identity_connection;
-    ev->log = cycle->log;
-    ev->cancelable = 1;
-
-    ngx_http_rms_identity_connection.data = rmcf;
-
-    ngx_add_timer(ev, NGX_HTTP_RMS_IDENTITY_POLL);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_rms_identity_timer(ngx_event_t *ev)
-{
-    ngx_uint_t                 i;
-    ngx_connection_t          *c;
-    ngx_http_rms_identity_t  **identities;
-    ngx_http_rms_main_conf_t  *rmcf;
-
-    c = ev->data;
-    rmcf = c->data;
-    identities = rmcf->identities.elts;
-
-    for (i = 0; i < rmcf->identities.nelts; i++) {
-        ngx_http_rms_identity_look(rmcf, identities[i], ev->log);
-    }
-
-    ngx_add_timer(ev, NGX_HTTP_RMS_IDENTITY_POLL);
-}
-
-
-/* To the nanosecond: two tokens of one length may come within a second. */
-
-static ngx_uint_t
-ngx_http_rms_identity_changed(ngx_http_rms_identity_t *identity,
-    ngx_file_info_t *fi)
-{
-    return fi->st_mtim.tv_sec != identity->mtime.tv_sec
-           || fi->st_mtim.tv_nsec != identity->mtime.tv_nsec
-           || fi->st_ctim.tv_sec != identity->ctime.tv_sec
-           || fi->st_ctim.tv_nsec != identity->ctime.tv_nsec
-           || fi->st_ino != identity->inode
-           || fi->st_size != identity->size;
-}
-
-
-static void
+void
 ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_identity_t *identity, ngx_log_t *log)
 {
@@ -377,7 +297,7 @@ ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
 
     bad = (ngx_file_info(identity->path.data, &fi) == NGX_FILE_ERROR);
 
-    if (!bad && !ngx_http_rms_identity_changed(identity, &fi)) {
+    if (!bad && !ngx_http_rms_stamp_differs(&identity->stamp, &fi)) {
         identity->failed = 0;
         return;
     }

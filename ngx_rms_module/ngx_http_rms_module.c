@@ -37,6 +37,14 @@ static ngx_conf_enum_t  ngx_http_rms_inspect_values[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_rms_binding_values[] = {
+    { ngx_string("off"), RMS_CBIND_OFF },
+    { ngx_string("allow"), RMS_CBIND_ALLOW },
+    { ngx_string("require"), RMS_CBIND_REQUIRE },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_rms_commands[] = {
 
     { ngx_string("rms_zone"),
@@ -167,21 +175,28 @@ static ngx_command_t  ngx_http_rms_commands[] = {
 
     { ngx_string("rms_session"),
       NGX_HTTP_RMS_ANY_CONF|NGX_CONF_1MORE,
-      ngx_http_rms_off_directive,
+      ngx_http_rms_session_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("rms_channel_binding"),
       NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_http_rms_off_directive,
+      ngx_http_rms_enum_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rms_loc_conf_t, binding),
+      &ngx_http_rms_binding_values },
+
+    { ngx_string("rms_acl_file"),
+      NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_rms_acl_file_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
-    { ngx_string("rms_acl_file"),
-      NGX_HTTP_RMS_ANY_CONF|NGX_CONF_ANY,
-      ngx_http_rms_later_directive,
+    { ngx_string("rms_ntlm_user_file"),
+      NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_rms_ntlm_user_file_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -351,7 +366,10 @@ ngx_http_rms_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return ngx_http_rms_identity_init_worker(cycle, rmcf);
+    ngx_http_rms_conn_init();
+    ngx_http_rms_watch_init_worker(cycle, rmcf);
+
+    return NGX_OK;
 }
 
 

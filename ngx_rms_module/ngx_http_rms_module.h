@@ -18,8 +18,11 @@
 #include "rms_types.h"
 #include "rms_acl.h"
 #include "rms_acl_pattern.h"
+#include "rms_backoff.h"
+#include "rms_cbind.h"
 #include "rms_endpoint.h"
 #include "rms_gss.h"
+#include "rms_gss_ntlm.h"
 #include "rms_inflate.h"
 #include "rms_media.h"
 #include "rms_metrics.h"
@@ -28,7 +31,10 @@
 #include "rms_policy.h"
 #include "rms_replay.h"
 #include "rms_rewrite.h"
+#include "rms_session.h"
+#include "rms_sid_pack.h"
 #include "rms_soap.h"
+#include "rms_store.h"
 #include "rms_url.h"
 
 
@@ -39,8 +45,14 @@
 
 #define NGX_HTTP_RMS_VERSION       "0.1.0"
 
-#define NGX_HTTP_RMS_AUTH_OFF      0
-#define NGX_HTTP_RMS_AUTH_NEGOTIATE  1
+#define NGX_HTTP_RMS_AUTH_OFF        0x00
+#define NGX_HTTP_RMS_AUTH_NEGOTIATE  0x01
+#define NGX_HTTP_RMS_AUTH_NTLM       0x02
+#define NGX_HTTP_RMS_AUTH_CERT       0x04
+
+#define NGX_HTTP_RMS_SESSION_OFF     0
+#define NGX_HTTP_RMS_SESSION_CONNECTION  1
+#define NGX_HTTP_RMS_SESSION_COOKIE  2
 
 #define NGX_HTTP_RMS_INSPECT_ON    0
 #define NGX_HTTP_RMS_INSPECT_STRICT  1
@@ -59,14 +71,26 @@
 /* milliseconds a half-done handshake may wait for its next leg */
 #define NGX_HTTP_RMS_LEG_TIMEOUT   30000
 
+/* half-done handshakes of a worker; the oldest one goes for a newer one */
+#define NGX_HTTP_RMS_LEGS_MAX      1024
+
 #define NGX_HTTP_RMS_RETRY_AFTER   "10"
 
 #define NGX_HTTP_RMS_BACKENDS_MAX  64
 
+/* seconds a session may last at most */
+#define NGX_HTTP_RMS_SESSION_MAX   (7 * 24 * 3600)
+
+
+/* failed logins of a worker whose answer waits at one time */
+#define NGX_HTTP_RMS_HELD_MAX      1024
+
+/* bytes that name what identities of a location are good for */
+#define NGX_HTTP_RMS_SCOPE         16
+
 
 typedef struct ngx_http_rms_ctx_s   ngx_http_rms_ctx_t;
 typedef struct ngx_http_rms_task_s  ngx_http_rms_task_t;
-typedef struct ngx_http_rms_leg_s   ngx_http_rms_leg_t;
 
 
 /* In the zone: plain data and atomic counters, no pointers. */
@@ -89,11 +113,41 @@ typedef struct {
 #define NGX_HTTP_RMS_SEEN  4096
 
 
+/* The last revocations; older ones count for every account. */
+
+#define NGX_HTTP_RMS_REVOKED  256
+
+
 typedef struct {
-    /* these three stay first in every version: see zone_init() */
+    uint64_t                     account;       /* hash, 0: free slot */
+    uint64_t                     epoch;
+} ngx_http_rms_revoked_t;
+
+
+/* Which rules of a file the event log knows of. */
+
+#define NGX_HTTP_RMS_FILES  32
+
+
+typedef struct {
+    uint32_t                     path;          /* hash */
+    uint32_t                     rules;         /* hash */
+} ngx_http_rms_told_t;
+
+
+/* What the records of the store are. */
+
+#define NGX_HTTP_RMS_STORE_SESSION  0
+#define NGX_HTTP_RMS_STORE_TICKET   1           /* SIDs of the last login */
+
+
+typedef struct {
+    /* these five stay first in every version: see zone_init() */
     uint32_t                     magic;
     uint32_t                     size;
     size_t                       replay;        /* offset in the zone */
+    size_t                       store;
+    size_t                       backoff;
 
     time_t                       created;
     ngx_atomic_t                 counters[RMS_COUNT_MAX];
@@ -102,6 +156,10 @@ typedef struct {
     ngx_atomic_t                 denied[RMS_OP_MAX];
     ngx_http_rms_backend_stats_t backends[NGX_HTTP_RMS_BACKENDS_MAX];
     ngx_http_rms_seen_t          seen[NGX_HTTP_RMS_SEEN];
+    uint64_t                     epoch;         /* number of revocations */
+    uint64_t                     revoked_all;   /* epoch */
+    ngx_http_rms_revoked_t       revoked[NGX_HTTP_RMS_REVOKED];
+    ngx_http_rms_told_t          told[NGX_HTTP_RMS_FILES];
 } ngx_http_rms_shared_t;
 
 
@@ -110,7 +168,19 @@ typedef struct {
     ngx_slab_pool_t             *shpool;
     rms_replay_t                *replay;
     unsigned                     window;        /* seconds */
+    rms_store_t                  store;
+    rms_backoff_t                backoff;
 } ngx_http_rms_zone_t;
+
+
+/* What tells one version of a file from another. */
+
+typedef struct {
+    struct timespec              mtime;
+    struct timespec              ctime;
+    ino_t                        inode;
+    off_t                        size;
+} ngx_http_rms_stamp_t;
 
 
 /* An identity of ours: one Authorization value, read again when it changes. */
@@ -118,12 +188,21 @@ typedef struct {
 typedef struct {
     ngx_str_t                    path;
     ngx_str_t                    value;         /* malloc'd, wiped on change */
-    struct timespec              mtime;
-    struct timespec              ctime;
-    ino_t                        inode;
-    off_t                        size;
+    ngx_http_rms_stamp_t         stamp;
     ngx_uint_t                   failed;
 } ngx_http_rms_identity_t;
+
+
+/* A file of rules, and who goes by it. */
+
+typedef struct {
+    ngx_str_t                    path;
+    ngx_array_t                  lists;         /* ngx_http_rms_list_t * */
+    ngx_http_rms_stamp_t         stamp;
+    time_t                       looked;        /* and found unchanged */
+    ngx_uint_t                   failed;
+    ngx_uint_t                   slot;          /* in the zone */
+} ngx_http_rms_acl_file_t;
 
 
 typedef struct {
@@ -161,10 +240,13 @@ typedef struct {
     ngx_http_rms_zone_t         *zone;
     ngx_str_t                    krb5_pool_name;
     ngx_thread_pool_t           *krb5_pool;
+    ngx_str_t                    ntlm_pool_name;
+    ngx_thread_pool_t           *ntlm_pool;
     size_t                       body_memory;
     ngx_array_t                  backends;      /* of pointers, as below */
     ngx_array_t                  keytabs;       /* ngx_http_rms_keytab_t * */
     ngx_array_t                  lists;         /* ngx_http_rms_list_t * */
+    ngx_array_t                  acl_files;     /* ... _acl_file_t * */
     ngx_array_t                  identities;    /* ngx_http_rms_identity_t * */
     ngx_array_t                  nameless;      /* ngx_http_rms_nameless_t */
     ngx_flag_t                   redis;
@@ -172,26 +254,54 @@ typedef struct {
 } ngx_http_rms_main_conf_t;
 
 
-/* The rules of one level of the configuration. */
+/*
+ * Rules as they are at one time.  Those of a file give way to new ones while
+ * requests still refer to them, hence the count and the pool.
+ */
 
 typedef struct {
-    ngx_array_t                  rules;         /* rms_acl_rule_t */
+    rms_acl_rule_t              *rules;
+    size_t                       n;
     uint32_t                     hash;
+    time_t                       loaded;
+    ngx_uint_t                   wants_sids;
+    ngx_uint_t                   refs;
+    ngx_pool_t                  *pool;          /* NULL: the cycle's */
+} ngx_http_rms_rules_t;
+
+
+/* The list of a location: its lines of rms_allow, then those of its file. */
+
+typedef struct {
+    ngx_array_t                 *allow;         /* rms_acl_rule_t, or NULL */
+    ngx_http_rms_acl_file_t     *file;          /* or NULL */
+    ngx_http_rms_rules_t        *rules;
+    ngx_http_rms_rules_t        *next;          /* while a file is read */
 } ngx_http_rms_list_t;
 
 
 typedef struct {
-    ngx_uint_t                   auth;
+    ngx_uint_t                   auth;          /* bits */
     ngx_array_t                 *pass;          /* of backends */
     rms_backend_t               *policies;      /* the same, for the core */
     ngx_str_t                    keytab;
     ngx_http_rms_keytab_t       *acceptor;
+    ngx_str_t                    ntlm_user_file;
+    rms_gss_ntlm_t              *ntlm;
+    u_char                       scope[NGX_HTTP_RMS_SCOPE];
+    ngx_array_t                 *allow;         /* rms_acl_rule_t */
+    ngx_http_rms_acl_file_t     *acl_file;
     ngx_http_rms_list_t         *list;
     rms_grants_t                *grants;
     ngx_array_t                 *domains;       /* ngx_keyval_t */
     ngx_uint_t                   deny;
     ngx_uint_t                   inspect;
     ngx_uint_t                   replay;
+    ngx_uint_t                   binding;
+    ngx_uint_t                   session;
+    ngx_str_t                    session_name;
+    time_t                       session_ttl;
+    time_t                       session_idle;
     ngx_http_complex_value_t    *public_url;
     ngx_flag_t                   status;
     ngx_flag_t                   handover;      /* a backend's pass location */
@@ -207,6 +317,50 @@ typedef struct {
     ngx_http_core_loc_conf_t    *clcf;
     ngx_http_rms_loc_conf_t     *parent;
 } ngx_http_rms_nameless_t;
+
+
+/*
+ * Who was identified, however that was done: in a pool of its own, since the
+ * requests of a connection share it.  Constant, but for the time it was seen.
+ */
+
+typedef struct {
+    ngx_pool_t                  *pool;
+    ngx_uint_t                   refs;
+    rms_session_mech_e                   mech;
+    ngx_str_t                    account;       /* empty: a certificate's */
+    ngx_str_t                    name;          /* for lines, never empty */
+    ngx_str_t                    service;
+    rms_sid_set_t               *sids;          /* NULL: not known */
+    const rms_sid_t             *user;          /* of these, or NULL */
+    const char                  *sids_why;      /* they are not known */
+    rms_cert_names_t            *cert;          /* or NULL */
+    time_t                       created;
+    time_t                       seen;
+    uint64_t                     epoch;         /* of revocations */
+    u_char                       scope[NGX_HTTP_RMS_SCOPE];
+    unsigned                     foreign:1;
+    unsigned                     bound:1;       /* to the TLS channel */
+} ngx_http_rms_caller_t;
+
+
+/* A handshake that waits for its next leg. */
+
+typedef struct {
+    rms_gss_context_t           *context;
+    rms_session_mech_e                   mech;
+    ngx_uint_t                   legs;
+    u_char                      *scope;
+    ngx_event_t                  expire;
+    ngx_queue_t                  queue;
+} ngx_http_rms_leg_t;
+
+
+typedef struct {
+    ngx_atomic_uint_t            number;
+    ngx_http_rms_leg_t           leg;
+    ngx_http_rms_caller_t       *caller;
+} ngx_http_rms_conn_t;
 
 
 typedef enum {
@@ -229,13 +383,16 @@ struct ngx_http_rms_ctx_s {
     ngx_int_t                    auth_status;   /* when refused */
     rms_reason_e                 auth_reason;
     ngx_http_rms_task_t         *task;
-    ngx_str_t                    account;
-    ngx_str_t                    service;
-    ngx_uint_t                   foreign;
+    ngx_http_rms_caller_t       *caller;        /* NULL: nobody yet */
+    rms_scheme_e                 scheme;
     ngx_str_t                    auth_token;    /* base64, for the client */
-    ngx_table_elt_t             *challenge;
+    ngx_table_elt_t             *challenge[2];
+    ngx_uint_t                   session;       /* that told who it is */
+    ngx_str_t                    cookie;        /* to set with the answer */
+    uint64_t                     epoch;         /* when the login began */
 
     /* 3 authorise */
+    ngx_http_rms_rules_t        *rules;         /* acl.rule is one of them */
     rms_acl_answer_t             acl;
     ngx_uint_t                   authorised;
 
@@ -291,8 +448,6 @@ char *ngx_http_rms_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_keytab_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_http_rms_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -305,8 +460,15 @@ char *ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_rms_off_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+
+/* ngx_http_rms_ntlm.c */
+
+char *ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_rms_ntlm_user_file_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_rms_ntlm_merge(ngx_conf_t *cf,
+    ngx_http_rms_loc_conf_t *conf);
 
 /* ngx_http_rms_backend.c */
 
@@ -327,9 +489,8 @@ char *ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-rms_acl_answer_t ngx_http_rms_role(ngx_http_rms_loc_conf_t *rlcf,
-    const rms_str_t *account, ngx_uint_t foreign);
-rms_acl_regex_t ngx_http_rms_regex(ngx_pool_t *pool);
+rms_acl_answer_t ngx_http_rms_role(ngx_http_rms_rules_t *rules,
+    ngx_http_rms_caller_t *caller);
 void ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 
 /* ngx_http_rms_check.c */
@@ -337,6 +498,11 @@ void ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 ngx_int_t ngx_http_rms_check(ngx_conf_t *cf);
 ngx_http_rms_keytab_t *ngx_http_rms_keytab_get(ngx_conf_t *cf,
     ngx_str_t *path);
+
+/* ngx_http_rms_check_auth.c */
+
+ngx_int_t ngx_http_rms_check_callers(ngx_conf_t *cf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_core_loc_conf_t *clcf);
 
 /* ngx_http_rms_ctx.c */
 
@@ -360,14 +526,16 @@ ngx_table_elt_t *ngx_http_rms_header_out(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 ngx_int_t ngx_http_rms_challenge(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_str_t *token);
-ngx_int_t ngx_http_rms_negotiate_value(ngx_http_request_t *r,
-    ngx_str_t *token, ngx_str_t *value);
+ngx_int_t ngx_http_rms_token_value(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_str_t *token, ngx_str_t *value);
 ngx_int_t ngx_http_rms_drop_identity(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_prepare_headers(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
 /* ngx_http_rms_auth.c */
 
+ngx_uint_t ngx_http_rms_ntlm_possible(ngx_http_request_t *r,
+    ngx_http_rms_loc_conf_t *rlcf);
 ngx_int_t ngx_http_rms_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_preaccess_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_rms_classify(ngx_http_request_t *r,
@@ -378,23 +546,33 @@ ngx_int_t ngx_http_rms_refuse(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 /* ngx_http_rms_auth_gss.c */
 
 ngx_int_t ngx_http_rms_gss_start(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, rms_str_t *token, ngx_http_rms_leg_t *leg);
+    ngx_http_rms_ctx_t *ctx, rms_str_t *token, rms_session_mech_e mech,
+    ngx_http_rms_conn_t *conn);
 
 /* ngx_http_rms_conn.c */
 
-struct ngx_http_rms_leg_s {
-    rms_gss_context_t           *context;
-    ngx_http_rms_keytab_t       *keytab;
-    ngx_uint_t                   legs;
-    ngx_atomic_uint_t            number;
-    ngx_event_t                  expire;
-};
+void ngx_http_rms_conn_init(void);
+ngx_http_rms_conn_t *ngx_http_rms_conn_find(ngx_connection_t *c);
+ngx_http_rms_conn_t *ngx_http_rms_conn_get(ngx_connection_t *c);
+void ngx_http_rms_conn_bind(ngx_http_rms_conn_t *conn,
+    ngx_http_rms_caller_t *caller);
+ngx_int_t ngx_http_rms_leg_keep(ngx_connection_t *c,
+    ngx_http_rms_leg_t *given);
+rms_gss_context_t *ngx_http_rms_leg_take(ngx_http_rms_conn_t *conn);
 
-ngx_http_rms_leg_t *ngx_http_rms_leg_find(ngx_connection_t *c);
-ngx_http_rms_leg_t *ngx_http_rms_leg_keep(ngx_connection_t *c,
-    ngx_http_rms_keytab_t *keytab, rms_gss_context_t *context,
-    ngx_uint_t legs);
-rms_gss_context_t *ngx_http_rms_leg_take(ngx_http_rms_leg_t *leg);
+/* ngx_http_rms_caller.c */
+
+ngx_http_rms_caller_t *ngx_http_rms_caller_create(
+    ngx_http_rms_loc_conf_t *rlcf, rms_session_mech_e mech);
+ngx_http_rms_caller_t *ngx_http_rms_caller_login(ngx_http_rms_loc_conf_t *rlcf,
+    rms_session_mech_e mech, rms_gss_login_t *login);
+void ngx_http_rms_caller_free(ngx_http_rms_caller_t *caller);
+void ngx_http_rms_caller_set(ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_caller_t *caller);
+ngx_uint_t ngx_http_rms_caller_fits(ngx_http_rms_caller_t *caller,
+    ngx_http_rms_loc_conf_t *rlcf);
+ngx_str_t *ngx_http_rms_account_name(ngx_http_rms_ctx_t *ctx);
+const ngx_str_t *ngx_http_rms_mech_name(rms_session_mech_e mech);
 
 /* ngx_http_rms_relay.c */
 
@@ -419,6 +597,9 @@ void ngx_http_rms_log_verdict(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 void ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 void ngx_http_rms_log_lists(ngx_cycle_t *cycle,
     ngx_http_rms_main_conf_t *rmcf);
+void ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_acl_file_t *file, ngx_http_rms_rules_t *old,
+    ngx_http_rms_rules_t *now, ngx_log_t *log);
 ngx_str_t ngx_http_rms_escape(ngx_pool_t *pool, const rms_str_t *value);
 
 /* ngx_http_rms_filter_module.c */
@@ -444,16 +625,80 @@ ngx_int_t ngx_http_rms_map_locations(ngx_http_request_t *r,
 
 ngx_http_rms_identity_t *ngx_http_rms_identity_add(ngx_conf_t *cf,
     ngx_str_t *path);
-ngx_int_t ngx_http_rms_identity_init_worker(ngx_cycle_t *cycle,
-    ngx_http_rms_main_conf_t *rmcf);
+void ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_identity_t *identity, ngx_log_t *log);
+ngx_int_t ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path);
 ngx_int_t ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
     ngx_uint_t worker);
+
+/* ngx_http_rms_json.c */
+
+typedef struct {
+    ngx_pool_t                  *pool;
+    ngx_chain_t                 *first;
+    ngx_chain_t                **last;
+    ngx_buf_t                   *buf;
+    off_t                        len;
+    ngx_uint_t                   failed;
+    ngx_uint_t                   comma;
+} ngx_http_rms_json_t;
+
+#define ngx_http_rms_json_text(js, name, text)                                \
+    do {                                                                      \
+        rms_str_t  json_s = rms_string(text);                                 \
+        ngx_http_rms_json_string(js, name, &json_s);                          \
+    } while (0)
+
+void ngx_http_rms_json_start(ngx_http_rms_json_t *js, ngx_pool_t *pool);
+void ngx_http_rms_json_open(ngx_http_rms_json_t *js, const char *name,
+    char bracket);
+void ngx_http_rms_json_close(ngx_http_rms_json_t *js, char bracket);
+void ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
+    const rms_str_t *value);
+void ngx_http_rms_json_number(ngx_http_rms_json_t *js, const rms_str_t *name,
+    ngx_atomic_uint_t value);
+void ngx_http_rms_json_value(ngx_http_rms_json_t *js, const char *name,
+    const rms_str_t *value);
+ngx_int_t ngx_http_rms_json_send(ngx_http_request_t *r,
+    ngx_http_rms_json_t *js);
 
 /* ngx_http_rms_status.c */
 
 char *ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_rms_status_handler(ngx_http_request_t *r);
+
+/* ngx_http_rms_session.c */
+
+char *ngx_http_rms_session_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_rms_session_merge(ngx_http_rms_loc_conf_t *prev,
+    ngx_http_rms_loc_conf_t *conf);
+ngx_int_t ngx_http_rms_session_find(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_session_begin(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_session_unbind(ngx_http_request_t *r);
+
+/* ngx_http_rms_rules.c */
+
+char *ngx_http_rms_acl_file_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_rms_rules_merge(ngx_conf_t *cf,
+    ngx_http_rms_loc_conf_t *conf);
+ngx_http_rms_rules_t *ngx_http_rms_rules_hold(ngx_http_rms_list_t *list);
+void ngx_http_rms_rules_free(ngx_http_rms_rules_t *rules);
+void ngx_http_rms_acl_file_look(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_acl_file_t *file, ngx_log_t *log);
+rms_acl_regex_t ngx_http_rms_regex(ngx_pool_t *pool);
+
+/* ngx_http_rms_watch.c */
+
+void ngx_http_rms_watch_init_worker(ngx_cycle_t *cycle,
+    ngx_http_rms_main_conf_t *rmcf);
+void ngx_http_rms_stamp(ngx_http_rms_stamp_t *stamp, ngx_file_info_t *fi);
+ngx_uint_t ngx_http_rms_stamp_differs(ngx_http_rms_stamp_t *stamp,
+    ngx_file_info_t *fi);
 
 /* ngx_http_rms_variables.c */
 
@@ -473,6 +718,33 @@ ngx_http_rms_shared_t *ngx_http_rms_shared(ngx_http_request_t *r);
 ngx_slab_pool_t *ngx_http_rms_shpool(ngx_http_request_t *r);
 rms_replay_e ngx_http_rms_replay_check(ngx_http_request_t *r,
     const unsigned char *hash, ngx_uint_t known);
+ngx_http_rms_zone_t *ngx_http_rms_zone(ngx_http_request_t *r);
+ngx_uint_t ngx_http_rms_tell(ngx_http_rms_zone_t *zone, ngx_str_t *path,
+    uint32_t rules);
+
+/* ngx_http_rms_revoke.c */
+
+uint64_t ngx_http_rms_epoch(ngx_http_request_t *r);
+uint64_t ngx_http_rms_revoked(ngx_http_rms_zone_t *zone,
+    const rms_str_t *account);
+ngx_uint_t ngx_http_rms_caller_revoked(ngx_http_request_t *r,
+    ngx_http_rms_caller_t *caller);
+void ngx_http_rms_revoke(ngx_http_request_t *r, const rms_str_t *account);
+
+/* ngx_http_rms_backoff.c */
+
+ngx_msec_t ngx_http_rms_backoff_failed(ngx_http_request_t *r,
+    const rms_str_t *claimed);
+void ngx_http_rms_backoff_passed(ngx_http_request_t *r,
+    ngx_http_rms_caller_t *caller);
+
+/* ngx_http_rms_cert.c */
+
+ngx_int_t ngx_http_rms_cert_identify(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_binding(ngx_http_request_t *r,
+    ngx_http_rms_loc_conf_t *rlcf, rms_gss_login_t *login);
+ngx_uint_t ngx_http_rms_tls(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_RMS_MODULE_H_INCLUDED_ */

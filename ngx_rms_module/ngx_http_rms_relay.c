@@ -100,7 +100,8 @@ ngx_http_rms_get(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     }
 
     if (ctx->acl.role == RMS_ROLE_NONE
-        && (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED || ctx->foreign))
+        && (ctx->auth_state != NGX_HTTP_RMS_IDENTIFIED
+            || ctx->caller->foreign))
     {
         return ngx_http_rms_deny(r, ctx, ctx->acl.reason);
     }

@@ -7,28 +7,8 @@
 
 
 #include "ngx_http_rms_module.h"
-#include "rms_text.h"
 
 
-typedef struct {
-    ngx_pool_t     *pool;
-    ngx_chain_t    *first;
-    ngx_chain_t   **last;
-    ngx_buf_t      *buf;
-    off_t           len;
-    ngx_uint_t      failed;
-    ngx_uint_t      comma;
-} ngx_http_rms_json_t;
-
-
-static void ngx_http_rms_json(ngx_http_rms_json_t *js, const char *fmt, ...);
-static void ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
-    const rms_str_t *value);
-static void ngx_http_rms_json_number(ngx_http_rms_json_t *js,
-    const rms_str_t *name, ngx_atomic_uint_t value);
-static void ngx_http_rms_json_open(ngx_http_rms_json_t *js, const char *name,
-    char bracket);
-static void ngx_http_rms_json_close(ngx_http_rms_json_t *js, char bracket);
 static void ngx_http_rms_status_node(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_replay(ngx_http_rms_json_t *js,
@@ -37,19 +17,14 @@ static void ngx_http_rms_status_counters(ngx_http_rms_json_t *js,
     ngx_http_rms_shared_t *shared);
 static void ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
+static void ngx_http_rms_status_files(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf);
+static void ngx_http_rms_status_sessions(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_backends(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_backend(ngx_http_rms_json_t *js,
     ngx_http_rms_backend_conf_t *backend, ngx_http_rms_shared_t *shared);
-
-
-static ngx_str_t  ngx_http_rms_json_type = ngx_string("application/json");
-
-#define ngx_http_rms_json_text(js, name, text)                                \
-    do {                                                                      \
-        rms_str_t  json_s = rms_string(text);                                 \
-        ngx_http_rms_json_string(js, name, &json_s);                          \
-    } while (0)
 
 
 char *
@@ -94,163 +69,23 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
 
-    ngx_memzero(&js, sizeof(ngx_http_rms_json_t));
-    js.pool = r->pool;
-    js.last = &js.first;
+    ngx_http_rms_json_start(&js, r->pool);
 
     ngx_http_rms_json_open(&js, NULL, '{');
     ngx_http_rms_status_node(&js, rmcf);
 
     if (rmcf->zone && rmcf->zone->shared) {
         ngx_http_rms_status_replay(&js, rmcf);
+        ngx_http_rms_status_sessions(&js, rmcf);
         ngx_http_rms_status_counters(&js, rmcf->zone->shared);
         ngx_http_rms_status_backends(&js, rmcf);
     }
 
     ngx_http_rms_status_lists(&js, rmcf);
+    ngx_http_rms_status_files(&js, rmcf);
     ngx_http_rms_json_close(&js, '}');
-    ngx_http_rms_json(&js, "\n");
 
-    if (js.failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    js.buf->last_buf = (r == r->main) ? 1 : 0;
-    js.buf->last_in_chain = 1;
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = js.len;
-    r->headers_out.content_type = ngx_http_rms_json_type;
-    r->headers_out.content_type_len = ngx_http_rms_json_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, js.first);
-}
-
-
-/* One piece, at most 1 KiB, formatted as nginx does. */
-
-static void
-ngx_http_rms_json(ngx_http_rms_json_t *js, const char *fmt, ...)
-{
-    u_char        text[1024], *end;
-    size_t        len;
-    va_list       args;
-    ngx_chain_t  *cl;
-
-    va_start(args, fmt);
-    end = ngx_vslprintf(text, text + sizeof(text), fmt, args);
-    va_end(args);
-
-    len = end - text;
-
-    if (js->buf == NULL || (size_t) (js->buf->end - js->buf->last) < len) {
-
-        cl = ngx_alloc_chain_link(js->pool);
-
-        if (cl == NULL
-            || (cl->buf = ngx_create_temp_buf(js->pool, 8192)) == NULL)
-        {
-            js->failed = 1;
-            return;
-        }
-
-        cl->next = NULL;
-        *js->last = cl;
-        js->last = &cl->next;
-        js->buf = cl->buf;
-    }
-
-    js->buf->last = ngx_cpymem(js->buf->last, text, len);
-    js->len += len;
-}
-
-
-static void
-ngx_http_rms_json_open(ngx_http_rms_json_t *js, const char *name, char bracket)
-{
-    if (js->failed) {
-        return;
-    }
-
-    if (name) {
-        ngx_http_rms_json(js, "%s\"%s\":%c", js->comma ? "," : "", name,
-                          bracket);
-    } else {
-        ngx_http_rms_json(js, "%s%c", js->comma ? "," : "", bracket);
-    }
-
-    js->comma = 0;
-}
-
-
-static void
-ngx_http_rms_json_close(ngx_http_rms_json_t *js, char bracket)
-{
-    if (js->failed) {
-        return;
-    }
-
-    ngx_http_rms_json(js, "%c", bracket);
-    js->comma = 1;
-}
-
-
-static void
-ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
-    const rms_str_t *value)
-{
-    rms_str_t  cut;
-    ngx_str_t  s;
-
-    if (js->failed) {
-        return;
-    }
-
-    cut = *value;
-
-    if (cut.len > RMS_TEXT_CAP / 2) {
-        cut.len = RMS_TEXT_CAP / 2;
-    }
-
-    s.len = rms_text_json(NULL, &cut);
-    s.data = ngx_pnalloc(js->pool, s.len + 1);
-
-    if (s.data == NULL) {
-        js->failed = 1;
-        return;
-    }
-
-    (void) rms_text_json(s.data, &cut);
-
-    if (name) {
-        ngx_http_rms_json(js, "%s\"%s\":\"%V\"", js->comma ? "," : "", name,
-                          &s);
-    } else {
-        ngx_http_rms_json(js, "%s\"%V\"", js->comma ? "," : "", &s);
-    }
-
-    js->comma = 1;
-}
-
-
-static void
-ngx_http_rms_json_number(ngx_http_rms_json_t *js, const rms_str_t *name,
-    ngx_atomic_uint_t value)
-{
-    if (js->failed) {
-        return;
-    }
-
-    ngx_http_rms_json(js, "%s\"%V\":%uA", js->comma ? "," : "",
-                      name, value);
-    js->comma = 1;
+    return ngx_http_rms_json_send(r, &js);
 }
 
 
@@ -367,7 +202,8 @@ static void
 ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf)
 {
-    ngx_uint_t              i, k;
+    size_t                  k;
+    ngx_uint_t              i;
     rms_acl_rule_t         *rule;
     ngx_http_rms_list_t   **lists;
     static const char      *kinds[RMS_ACL_KIND_MAX] = {
@@ -385,9 +221,9 @@ ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     ngx_http_rms_json_open(js, "list", '[');
 
     for (i = 0; i < rmcf->lists.nelts; i++) {
-        rule = lists[i]->rules.elts;
+        rule = lists[i]->rules->rules;
 
-        for (k = 0; k < lists[i]->rules.nelts; k++) {
+        for (k = 0; k < lists[i]->rules->n; k++) {
             rms_str_t  line = rms_string("line");
             rms_str_t  kind;
 
@@ -405,6 +241,71 @@ ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     }
 
     ngx_http_rms_json_close(js, ']');
+}
+
+
+static void
+ngx_http_rms_status_files(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf)
+{
+    ngx_uint_t                  i;
+    rms_str_t                   age = rms_string("age");
+    rms_str_t                   rules = rms_string("rules");
+    rms_str_t                   failed = rms_string("failed");
+    ngx_http_rms_list_t       **lists;
+    ngx_http_rms_acl_file_t   **files;
+
+    files = rmcf->acl_files.elts;
+
+    ngx_http_rms_json_open(js, "list_files", '[');
+
+    for (i = 0; i < rmcf->acl_files.nelts; i++) {
+
+        if (files[i]->lists.nelts == 0) {
+            continue;
+        }
+
+        lists = files[i]->lists.elts;
+
+        ngx_http_rms_json_open(js, NULL, '{');
+        ngx_http_rms_json_string(js, "file", &files[i]->path);
+        ngx_http_rms_json_number(js, &rules,
+                                 (ngx_atomic_uint_t) lists[0]->rules->n);
+        ngx_http_rms_json_number(js, &age,
+                         (ngx_atomic_uint_t) (ngx_time() - files[i]->looked));
+        ngx_http_rms_json_number(js, &failed, files[i]->failed);
+        ngx_http_rms_json_close(js, '}');
+    }
+
+    ngx_http_rms_json_close(js, ']');
+}
+
+
+static void
+ngx_http_rms_status_sessions(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf)
+{
+    rms_str_t               cells = rms_string("cells");
+    rms_str_t               unused = rms_string("free");
+    rms_str_t               resets = rms_string("resets");
+    rms_str_t               records = rms_string("records");
+    rms_str_t               evicted = rms_string("evicted");
+    rms_store_stats_t       stats;
+    rms_store_kind_stats_t *kind;
+
+    ngx_shmtx_lock(&rmcf->zone->shpool->mutex);
+    stats = rms_store_stats(&rmcf->zone->store);
+    ngx_shmtx_unlock(&rmcf->zone->shpool->mutex);
+
+    kind = &stats.kinds[NGX_HTTP_RMS_STORE_SESSION];
+
+    ngx_http_rms_json_open(js, "sessions", '{');
+    ngx_http_rms_json_number(js, &records, kind->records);
+    ngx_http_rms_json_number(js, &evicted, kind->evicted);
+    ngx_http_rms_json_number(js, &cells, stats.cells);
+    ngx_http_rms_json_number(js, &unused, stats.free);
+    ngx_http_rms_json_number(js, &resets, stats.resets);
+    ngx_http_rms_json_close(js, '}');
 }
 
 

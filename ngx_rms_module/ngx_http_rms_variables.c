@@ -6,13 +6,14 @@
 
 
 #include "ngx_http_rms_module.h"
-#include "rms_text.h"
 
 
 static ngx_int_t ngx_http_rms_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static void ngx_http_rms_variable_caller(ngx_http_rms_ctx_t *ctx,
-    uintptr_t what, ngx_str_t *s);
+static void ngx_http_rms_variable_caller(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, uintptr_t what, ngx_str_t *s);
+static void ngx_http_rms_variable_sid(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_str_t *s);
 static void ngx_http_rms_variable_request(ngx_http_rms_ctx_t *ctx,
     uintptr_t what, ngx_str_t *s);
 
@@ -93,7 +94,7 @@ ngx_http_rms_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     if (ctx) {
         if (data <= NGX_HTTP_RMS_VAR_AUTH) {
-            ngx_http_rms_variable_caller(ctx, data, &s);
+            ngx_http_rms_variable_caller(r, ctx, data, &s);
 
         } else {
             ngx_http_rms_variable_request(ctx, data, &s);
@@ -116,13 +117,13 @@ ngx_http_rms_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
 
 static void
-ngx_http_rms_variable_caller(ngx_http_rms_ctx_t *ctx, uintptr_t what,
-    ngx_str_t *s)
+ngx_http_rms_variable_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    uintptr_t what, ngx_str_t *s)
 {
     switch (what) {
 
     case NGX_HTTP_RMS_VAR_ACCOUNT:
-        *s = ctx->account;
+        *s = *ngx_http_rms_account_name(ctx);
         break;
 
     case NGX_HTTP_RMS_VAR_ROLE:
@@ -132,14 +133,32 @@ ngx_http_rms_variable_caller(ngx_http_rms_ctx_t *ctx, uintptr_t what,
         break;
 
     case NGX_HTTP_RMS_VAR_AUTH:
-        if (ctx->auth_state == NGX_HTTP_RMS_IDENTIFIED) {
-            ngx_str_set(s, "krb5");
+        if (ctx->caller) {
+            *s = *ngx_http_rms_mech_name(ctx->caller->mech);
         }
         break;
 
     default:
-        /* SIDs come with the reading of the ticket's groups */
+        ngx_http_rms_variable_sid(r, ctx, s);
         break;
+    }
+}
+
+
+/* The account's own SID, where its groups were read. */
+
+static void
+ngx_http_rms_variable_sid(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_str_t *s)
+{
+    if (ctx->caller == NULL || ctx->caller->user == NULL) {
+        return;
+    }
+
+    s->data = ngx_pnalloc(r->pool, RMS_SID_TEXT_MAX);
+
+    if (s->data) {
+        s->len = rms_sid_format(ctx->caller->user, (char *) s->data);
     }
 }
 

@@ -1,6 +1,7 @@
 
 /*
- * The zone: counters, accounts seen, the replay cache.  Offsets only, so that
+ * The zone: counters, accounts seen, the replay cache, the store of sessions,
+ * failed logins.  Offsets only, so that
  * it may be mapped anywhere; it survives a reload, and a zone of another
  * layout is left behind and begun anew.
  */
@@ -9,17 +10,33 @@
 #include "ngx_http_rms_module.h"
 
 
+/* How many entries of each table the zone holds. */
+
+typedef struct {
+    size_t                       replay;
+    size_t                       store;
+    size_t                       backoff;
+} ngx_http_rms_layout_t;
+
+
 static ngx_int_t ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_int_t ngx_http_rms_zone_attach(ngx_shm_zone_t *shm_zone,
     ngx_http_rms_zone_t *zone);
-static size_t ngx_http_rms_zone_entries(ngx_shm_zone_t *shm_zone);
+static ngx_http_rms_layout_t ngx_http_rms_zone_layout(
+    ngx_shm_zone_t *shm_zone);
 static ngx_int_t ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone,
     ngx_http_rms_zone_t *zone);
+static ngx_int_t ngx_http_rms_zone_small(ngx_shm_zone_t *shm_zone);
 static void ngx_http_rms_zone_backends(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_shared_t *shared);
 
 
-#define NGX_HTTP_RMS_MAGIC  0x524d5331          /* "RMS1" */
+#define NGX_HTTP_RMS_MAGIC  0x524d5332          /* "RMS2" */
+
+
+/* Sessions and what explain knows of last logins share the store. */
+
+static const unsigned  ngx_http_rms_store_parts[RMS_STORE_KINDS] = { 3, 1 };
 
 
 ngx_int_t
@@ -95,77 +112,119 @@ ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 static ngx_int_t
 ngx_http_rms_zone_attach(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
 {
-    u_char                 *memory;
-    size_t                  entries;
-    ngx_http_rms_shared_t  *shared;
+    u_char                  *addr;
+    ngx_http_rms_shared_t   *shared;
+    ngx_http_rms_layout_t    layout;
 
     shared = zone->shpool->data;
-    memory = (u_char *) shm_zone->shm.addr + shared->replay;
-    entries = ngx_http_rms_zone_entries(shm_zone);
+    addr = shm_zone->shm.addr;
 
-    if (shared->magic == NGX_HTTP_RMS_MAGIC
-        && shared->size == sizeof(ngx_http_rms_shared_t))
+    if (shared->magic != NGX_HTTP_RMS_MAGIC
+        || shared->size != sizeof(ngx_http_rms_shared_t))
     {
-        zone->replay = rms_replay_attach(memory, entries,
-                                         zone->window);
+        return NGX_DECLINED;
     }
 
-    if (zone->replay) {
-        zone->shared = shared;
-        return NGX_OK;
+    layout = ngx_http_rms_zone_layout(shm_zone);
+
+    zone->replay = rms_replay_attach(addr + shared->replay, layout.replay,
+                                     zone->window);
+
+    if (zone->replay == NULL
+        || rms_store_attach(&zone->store, addr + shared->store, layout.store,
+                            ngx_http_rms_store_parts)
+           != RMS_OK
+        || rms_backoff_attach(&zone->backoff, addr + shared->backoff,
+                              layout.backoff)
+           != RMS_OK)
+    {
+        return NGX_DECLINED;
     }
 
-    return NGX_DECLINED;
+    zone->shared = shared;
+
+    return NGX_OK;
 }
 
 
 /*
  * Half of the zone remembers authenticators, but 64 MiB at most: a generation
- * is cleared under the lock.  See docs/directives.md.
+ * is cleared under the lock.  A quarter keeps sessions, a sixteenth failed
+ * logins; see docs/directives.md.
  */
 
-static size_t
-ngx_http_rms_zone_entries(ngx_shm_zone_t *shm_zone)
+static ngx_http_rms_layout_t
+ngx_http_rms_zone_layout(ngx_shm_zone_t *shm_zone)
 {
-    return rms_replay_fit(ngx_min(shm_zone->shm.size / 2, 64 * 1024 * 1024));
+    size_t                 size;
+    ngx_http_rms_layout_t  layout;
+
+    size = shm_zone->shm.size;
+
+    layout.replay = rms_replay_fit(ngx_min(size / 2, 64 * 1024 * 1024));
+    layout.store = rms_store_fit(size / 4);
+    layout.backoff = rms_backoff_fit(ngx_min(size / 16, 4 * 1024 * 1024));
+
+    return layout;
 }
 
 
 static ngx_int_t
 ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
 {
-    void                   *memory;
-    size_t                  entries;
+    u_char                 *replay, *store, *backoff;
     ngx_http_rms_shared_t  *shared;
+    ngx_http_rms_layout_t   layout;
 
     shared = ngx_slab_calloc(zone->shpool, sizeof(ngx_http_rms_shared_t));
     if (shared == NULL) {
-        return NGX_ERROR;
+        return ngx_http_rms_zone_small(shm_zone);
     }
 
     shared->magic = NGX_HTTP_RMS_MAGIC;
     shared->size = sizeof(ngx_http_rms_shared_t);
     shared->created = ngx_time();
 
-    entries = ngx_http_rms_zone_entries(shm_zone);
+    layout = ngx_http_rms_zone_layout(shm_zone);
 
-    memory = ngx_slab_alloc(zone->shpool, rms_replay_size(entries));
+    replay = ngx_slab_alloc(zone->shpool, rms_replay_size(layout.replay));
+    store = ngx_slab_alloc(zone->shpool, rms_store_size(layout.store));
+    backoff = ngx_slab_alloc(zone->shpool, rms_backoff_size(layout.backoff));
 
-    if (memory == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "\"rms_zone\" \"%V\" is too small; write a larger size",
-                      &shm_zone->shm.name);
-        return NGX_ERROR;
+    if (replay == NULL || store == NULL || backoff == NULL) {
+        return ngx_http_rms_zone_small(shm_zone);
     }
 
     zone->shared = shared;
-    zone->replay = rms_replay_init(memory, entries,
-                                   zone->window);
+    zone->replay = rms_replay_init(replay, layout.replay, zone->window);
 
-    shared->replay = (u_char *) memory - (u_char *) shm_zone->shm.addr;
+    if (zone->replay == NULL
+        || rms_store_init(&zone->store, store, layout.store,
+                          ngx_http_rms_store_parts)
+           != RMS_OK
+        || rms_backoff_init(&zone->backoff, backoff, layout.backoff) != RMS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    shared->replay = replay - (u_char *) shm_zone->shm.addr;
+    shared->store = store - (u_char *) shm_zone->shm.addr;
+    shared->backoff = backoff - (u_char *) shm_zone->shm.addr;
+
     zone->shpool->data = shared;
 
-    return zone->replay ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_zone_small(ngx_shm_zone_t *shm_zone)
+{
+    ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                  "\"rms_zone\" \"%V\" is too small; write a larger size",
+                  &shm_zone->shm.name);
+
+    return NGX_ERROR;
 }
 
 
@@ -350,4 +409,46 @@ ngx_http_rms_replay_check(ngx_http_request_t *r, const unsigned char *hash,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+ngx_http_rms_zone_t *
+ngx_http_rms_zone(ngx_http_request_t *r)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    return rmcf->zone;
+}
+
+
+/* Is this the first worker that has these rules of a file? */
+
+ngx_uint_t
+ngx_http_rms_tell(ngx_http_rms_zone_t *zone, ngx_str_t *path, uint32_t rules)
+{
+    uint32_t              hash;
+    ngx_uint_t            i, first;
+    ngx_http_rms_told_t  *told;
+
+    hash = ngx_crc32_long(path->data, path->len);
+    first = 1;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    for (i = 0; i < NGX_HTTP_RMS_FILES; i++) {
+        told = &zone->shared->told[i];
+
+        if (told->path == 0 || told->path == hash) {
+            first = (told->path == 0 || told->rules != rules);
+            told->path = hash;
+            told->rules = rules;
+            break;
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return first;
 }

@@ -21,7 +21,13 @@ static const rms_str_t  rms_count_names[RMS_COUNT_MAX] = {
     [RMS_COUNT_BACKEND_ERRORS] = rms_string("backend_errors"),
     [RMS_COUNT_ITEMS] = rms_string("items"),
     [RMS_COUNT_ITEMS_FAILED] = rms_string("items_failed"),
-    [RMS_COUNT_FAULTS] = rms_string("faults")
+    [RMS_COUNT_FAULTS] = rms_string("faults"),
+    [RMS_COUNT_SESSIONS] = rms_string("sessions"),
+    [RMS_COUNT_SESSION_HITS] = rms_string("session_hits"),
+    [RMS_COUNT_REVOCATIONS] = rms_string("revocations"),
+    [RMS_COUNT_DELAYED] = rms_string("delayed"),
+    [RMS_COUNT_ACL_RELOADS] = rms_string("acl_reloads"),
+    [RMS_COUNT_ACL_FAILURES] = rms_string("acl_failures")
 };
 
 

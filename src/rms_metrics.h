@@ -28,6 +28,12 @@ typedef enum {
     RMS_COUNT_ITEMS,            /* results in answers of licences        */
     RMS_COUNT_ITEMS_FAILED,
     RMS_COUNT_FAULTS,           /* of a backend                          */
+    RMS_COUNT_SESSIONS,         /* begun                                 */
+    RMS_COUNT_SESSION_HITS,     /* requests known by one                 */
+    RMS_COUNT_REVOCATIONS,
+    RMS_COUNT_DELAYED,          /* answers to failed logins that waited  */
+    RMS_COUNT_ACL_RELOADS,      /* files of rules that changed           */
+    RMS_COUNT_ACL_FAILURES,     /* and could not be read                 */
     RMS_COUNT_MAX
 } rms_count_e;
 

@@ -59,15 +59,15 @@ is(post_sample('16', account => undef)->status, 500, 'nobody may what nobody may
 is(scalar journal(), 0, 'no backend is asked');
 finished('by address');
 
-nginx(location => "satisfy any; allow 127.0.0.0/8; deny all;\n", allow => ['partner any', 'exchange account=EXCH01$@RMS.TEST']);
+nginx(location => "satisfy any; allow 127.0.0.0/8; deny all;\n", allow => ['user any', 'exchange account=EXCH01$@RMS.TEST']);
 is(post_sample('07', account => undef)->status, 200, 'a rule for any admits who came by address');
-is(last_line()->{rms_role}, 'partner', 'as that role');
+is(last_line()->{rms_role}, 'user', 'as that role');
 is(last_line()->{rms_account} || '', '', 'without an account');
-is(post_sample('06', account => undef)->status, 500, 'which may not publish');
+is(post_sample('09', account => undef)->status, 500, 'and what that may not do');
 $r = post_sample('06');
 is($r->status, 500, 'a login that nothing asked for gives no role');
 is(last_line()->{rms_account} || '', '', 'the address was enough, Kerberos not asked');
-finished('partner');
+finished('anybody');
 
 nginx(location => "satisfy any; allow 192.0.2.1; deny all;\n");
 $r = http(path => $page);

@@ -1,0 +1,327 @@
+
+/*
+ * Checks of how a location finds its callers that need more than its own
+ * directives: the certificates of the server, other modules, thread pools.
+ * Load time only.
+ */
+
+
+#include "ngx_http_rms_module.h"
+
+
+typedef struct {
+    ngx_conf_t                  *cf;
+    ngx_http_core_srv_conf_t    *cscf;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_rms_loc_conf_t     *rlcf;
+} ngx_http_rms_place_t;
+
+
+static ngx_int_t ngx_http_rms_check_ntlm(ngx_http_rms_place_t *place);
+static ngx_int_t ngx_http_rms_check_cert(ngx_http_rms_place_t *place);
+static ngx_int_t ngx_http_rms_check_session(ngx_http_rms_place_t *place);
+static ngx_uint_t ngx_http_rms_realip(ngx_http_rms_place_t *place);
+static ngx_int_t ngx_http_rms_check_binding(ngx_http_rms_place_t *place);
+static ngx_int_t ngx_http_rms_check_partner(ngx_http_rms_place_t *place);
+#if (NGX_HTTP_SSL)
+static ngx_int_t ngx_http_rms_check_bindable(ngx_http_rms_place_t *place,
+    SSL_CTX *ssl);
+#endif
+
+
+/*
+ * The real ip module has no header of its own; these are the first members of
+ * its location configuration in every nginx from 1.22 on.
+ */
+
+typedef struct {
+    ngx_array_t                 *from;
+    ngx_uint_t                   type;
+} ngx_http_rms_realip_t;
+
+#define NGX_HTTP_RMS_REALIP_PROXY  3
+
+
+ngx_int_t
+ngx_http_rms_check_callers(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_rms_place_t  place;
+
+    place.cf = cf;
+    place.cscf = cscf;
+    place.clcf = clcf;
+    place.rlcf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
+
+    if (place.rlcf->handover) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_rms_check_partner(&place) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (place.rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_rms_check_ntlm(&place) != NGX_OK
+        || ngx_http_rms_check_cert(&place) != NGX_OK
+        || ngx_http_rms_check_session(&place) != NGX_OK
+        || ngx_http_rms_check_binding(&place) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_check_ntlm(ngx_http_rms_place_t *place)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    if (!(place->rlcf->auth & NGX_HTTP_RMS_AUTH_NTLM)) {
+        return NGX_OK;
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(place->cf, ngx_http_rms_module);
+
+    if (rmcf->ntlm_pool == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"rms_auth ... ntlm\" in location \"%V\" needs a thread "
+                      "pool of its own, for domain controllers that do not "
+                      "answer; write \"thread_pool rms_ntlm threads=16 "
+                      "max_queue=256;\" and \"rms_thread_pool krb5=NAME "
+                      "ntlm=rms_ntlm;\"", &place->clcf->name);
+        return NGX_ERROR;
+    }
+
+    if (place->rlcf->session == NGX_HTTP_RMS_SESSION_OFF) {
+        ngx_log_error(NGX_LOG_WARN, place->cf->log, 0,
+                      "\"rms_auth ... ntlm\" in location \"%V\" without "
+                      "sessions: each request takes three round trips; write "
+                      "\"rms_session connection;\"", &place->clcf->name);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_check_cert(ngx_http_rms_place_t *place)
+{
+#if (NGX_HTTP_SSL)
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    if (!(place->rlcf->auth & NGX_HTTP_RMS_AUTH_CERT)) {
+        return NGX_OK;
+    }
+
+    sscf = place->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    /* "optional_no_ca" lets any certificate in */
+
+    if (sscf->verify == 1 || sscf->verify == 2) {
+        return NGX_OK;
+    }
+
+#else
+
+    if (!(place->rlcf->auth & NGX_HTTP_RMS_AUTH_CERT)) {
+        return NGX_OK;
+    }
+
+#endif
+
+    ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                  "\"rms_auth cert\" in location \"%V\", but its server "
+                  "verifies no certificates; write \"ssl_verify_client "
+                  "optional;\" and \"ssl_client_certificate FILE;\" into the "
+                  "server", &place->clcf->name);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_rms_check_session(ngx_http_rms_place_t *place)
+{
+    if (place->rlcf->session == NGX_HTTP_RMS_SESSION_CONNECTION
+        && ngx_http_rms_realip(place))
+    {
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"rms_session connection\" in location \"%V\" behind a "
+                      "proxy that sends the client's address in a header: its "
+                      "connections are of no one client; write \"rms_session "
+                      "cookie;\", or let it speak the PROXY protocol and "
+                      "write \"real_ip_header proxy_protocol;\"",
+                      &place->clcf->name);
+        return NGX_ERROR;
+    }
+
+    if (place->rlcf->session == NGX_HTTP_RMS_SESSION_COOKIE
+        && place->rlcf->binding == RMS_CBIND_REQUIRE)
+    {
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"rms_session cookie\" beside \"rms_channel_binding "
+                      "require\" in location \"%V\": a cookie is bound to no "
+                      "channel; write \"rms_session connection;\"",
+                      &place->clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Does a header of the request say where it comes from? */
+
+static ngx_uint_t
+ngx_http_rms_realip(ngx_http_rms_place_t *place)
+{
+    ngx_uint_t               i;
+    ngx_module_t            *module;
+    ngx_http_rms_realip_t   *realip;
+
+    for (i = 0; place->cf->cycle->modules[i]; i++) {
+        module = place->cf->cycle->modules[i];
+
+        if (module->type != NGX_HTTP_MODULE
+            || ngx_strcmp(module->name, "ngx_http_realip_module") != 0)
+        {
+            continue;
+        }
+
+        realip = place->clcf->loc_conf[module->ctx_index];
+
+        return realip->from != NULL && realip->from != NGX_CONF_UNSET_PTR
+               && realip->type != NGX_HTTP_RMS_REALIP_PROXY;
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_rms_check_binding(ngx_http_rms_place_t *place)
+{
+#if (NGX_HTTP_SSL)
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    if (place->rlcf->binding == RMS_CBIND_OFF) {
+        return NGX_OK;
+    }
+
+    sscf = place->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    if (sscf->ssl.ctx) {
+        return ngx_http_rms_check_bindable(place, sscf->ssl.ctx);
+    }
+
+#else
+
+    if (place->rlcf->binding == RMS_CBIND_OFF) {
+        return NGX_OK;
+    }
+
+#endif
+
+    if (place->rlcf->binding == RMS_CBIND_REQUIRE) {
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"rms_channel_binding require\" in location \"%V\" of a "
+                      "server without TLS: nobody could log in; write "
+                      "\"listen 443 ssl;\" and \"ssl_certificate\", or "
+                      "\"rms_channel_binding off;\"", &place->clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+#if (NGX_HTTP_SSL)
+
+/* Certificates whose binding no two clients compute alike. */
+
+static ngx_int_t
+ngx_http_rms_check_bindable(ngx_http_rms_place_t *place, SSL_CTX *ssl)
+{
+    int           more;
+    X509         *cert;
+    rms_cbind_t   binding;
+
+    for (more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST);
+         more == 1;
+         more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT))
+    {
+        cert = SSL_CTX_get0_certificate(ssl);
+
+        if (cert == NULL || rms_cbind_server(cert, &binding) == RMS_OK) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"rms_channel_binding\" in location \"%V\": the "
+                      "signature of the server's certificate has no hash of "
+                      "its own (Ed25519, Ed448), and clients differ on what "
+                      "to do then; write a certificate that is signed with "
+                      "RSA or ECDSA", &place->clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+#endif
+
+
+/*
+ * Partners are anonymous and have a place of their own: where others log in, a
+ * challenge would keep them out, or "any" let others in.
+ */
+
+static ngx_int_t
+ngx_http_rms_check_partner(ngx_http_rms_place_t *place)
+{
+    ngx_uint_t             i;
+    rms_acl_rule_t        *rule, *partner, *other;
+    ngx_http_rms_rules_t  *rules;
+
+    rules = place->rlcf->list ? place->rlcf->list->rules : NULL;
+
+    if (rules == NULL || place->rlcf->pass == NULL) {
+        return NGX_OK;
+    }
+
+    partner = NULL;
+    other = NULL;
+
+    for (i = 0; i < rules->n; i++) {
+        rule = &rules->rules[i];
+
+        if (rule->role == RMS_ROLE_PARTNER && rule->kind == RMS_ACL_ANY) {
+            partner = rule;
+
+        } else {
+            other = rule;
+        }
+    }
+
+    if (partner == NULL
+        || (other == NULL && place->rlcf->auth == NGX_HTTP_RMS_AUTH_OFF))
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                  "\"rms_allow partner any\" in %V:%ui is for anonymous "
+                  "partners, but location \"%V\" %s; give partners a server "
+                  "or location of their own, with \"rms_auth off;\" and no "
+                  "other rule", &partner->file, (ngx_uint_t) partner->line,
+                  &place->clcf->name, other ? "has other callers too"
+                                            : "asks for a login");
+
+    return NGX_ERROR;
+}
