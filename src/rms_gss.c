@@ -15,6 +15,7 @@
 #include "rms_gss_context.h"
 #include "rms_gss_cred.h"
 #include "rms_gss_mic.h"
+#include "rms_gss_pac.h"
 #include "rms_line.h"
 #include "rms_principal.h"
 #include "rms_ticket.h"
@@ -43,12 +44,17 @@ static rms_gss_status_e rms_gss_refused(const rms_gss_acceptor_t *acceptor,
 static rms_gss_status_e rms_gss_continue(const rms_gss_login_t *login,
     const rms_gss_context_t *ctx, rms_line_t *line);
 static rms_gss_status_e rms_gss_finish(rms_gss_login_t *login,
-    rms_gss_context_t *ctx, gss_name_t client, const gss_OID_desc *mech,
-    rms_line_t *line);
+    rms_gss_context_t *ctx, const rms_gss_keys_t *keys, gss_name_t client,
+    const gss_OID_desc *mech, rms_line_t *line);
 static rms_gss_status_e rms_gss_names(rms_gss_login_t *login,
     const rms_gss_context_t *ctx, gss_name_t client);
 static rms_gss_status_e rms_gss_judge(rms_gss_login_t *login,
     rms_line_t *line);
+static rms_gss_status_e rms_gss_sids(rms_gss_login_t *login,
+    const rms_gss_context_t *ctx, const rms_gss_keys_t *keys,
+    rms_line_t *line);
+static void *rms_gss_malloc(void *data, size_t size);
+static int rms_gss_keep(rms_gss_context_t *ctx, const rms_apreq_t *apreq);
 static void rms_gss_success(const rms_gss_login_t *login,
     const rms_gss_context_t *ctx, rms_line_t *line);
 
@@ -66,6 +72,8 @@ static const gss_OID_desc  rms_gss_ms_krb5 =
     { 9, (void *) "\x2a\x86\x48\x82\xf7\x12\x01\x02\x02" };
 
 static atomic_int  rms_gss_mic_known;
+
+static const rms_mem_t  rms_gss_mem = { rms_gss_malloc, NULL };
 
 
 void
@@ -118,6 +126,7 @@ rms_gss_context_free(rms_gss_context_t *context)
     }
 
     (void) gss_delete_sec_context(&minor, &context->gss, GSS_C_NO_BUFFER);
+    free(context->encrypted.data);
     free(context);
 }
 
@@ -182,6 +191,11 @@ rms_gss_leg(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login,
         return RMS_GSS_FAILED;
     }
 
+    if (found != NULL && login->want_sids && !rms_gss_keep(ctx, found)) {
+        rms_line_add(line, "no memory");
+        return RMS_GSS_UNAVAILABLE;
+    }
+
     /* only a first leg can be tried twice */
 
     return rms_gss_step(acceptor, login, ctx, found, ctx->legs == 1, line);
@@ -227,12 +241,12 @@ rms_gss_step(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login,
              && rms_gss_proved(login, major, cred.service);
 
     (void) gss_release_buffer(&ignored, &out);
-    rms_gss_cred_give(acceptor, &cred);
 
     if (again) {
 
         /* any other key may open it: a second one of that name, an alias's */
 
+        rms_gss_cred_give(acceptor, &cred);
         rms_gss_drop(&login->output);
         return rms_gss_step(acceptor, login, ctx, apreq, 0, line);
     }
@@ -248,9 +262,10 @@ rms_gss_step(rms_gss_acceptor_t *acceptor, rms_gss_login_t *login,
         status = rms_gss_continue(login, ctx, line);
 
     } else {
-        status = rms_gss_finish(login, ctx, client, mech, line);
+        status = rms_gss_finish(login, ctx, cred.keys, client, mech, line);
     }
 
+    rms_gss_cred_give(acceptor, &cred);
     (void) gss_release_name(&ignored, &client);
 
     return status;
@@ -485,7 +500,8 @@ rms_gss_continue(const rms_gss_login_t *login, const rms_gss_context_t *ctx,
 
 static rms_gss_status_e
 rms_gss_finish(rms_gss_login_t *login, rms_gss_context_t *ctx,
-    gss_name_t client, const gss_OID_desc *mech, rms_line_t *line)
+    const rms_gss_keys_t *keys, gss_name_t client, const gss_OID_desc *mech,
+    rms_line_t *line)
 {
     rms_gss_status_e  status;
 
@@ -515,6 +531,10 @@ rms_gss_finish(rms_gss_login_t *login, rms_gss_context_t *ctx,
 
     } else {
         rms_line_add(line, "no memory for the names");
+    }
+
+    if (status == RMS_GSS_DONE && login->want_sids) {
+        status = rms_gss_sids(login, ctx, keys, line);
     }
 
     if (status != RMS_GSS_DONE) {
@@ -594,6 +614,61 @@ rms_gss_judge(rms_gss_login_t *login, rms_line_t *line)
     rms_line_quoted(line, &login->service);
 
     return RMS_GSS_FAILED;
+}
+
+
+/* No SIDs are no failure: rules by SID are told why there are none. */
+
+static rms_gss_status_e
+rms_gss_sids(rms_gss_login_t *login, const rms_gss_context_t *ctx,
+    const rms_gss_keys_t *keys, rms_line_t *line)
+{
+    rms_pac_t      pac;
+    rms_gss_pac_e  status;
+
+    status = rms_gss_pac_read(keys->memory, &ctx->encrypted, &login->account,
+                              &rms_gss_mem, &pac);
+
+    if (status == RMS_GSS_PAC_UNAVAILABLE) {
+        rms_line_add(line, "%s", rms_gss_pac_text(status));
+        return RMS_GSS_UNAVAILABLE;
+    }
+
+    if (status != RMS_GSS_PAC_FINE) {
+        login->sids_why = rms_gss_pac_text(status);
+        return RMS_GSS_DONE;
+    }
+
+    login->has_sids = 1;
+    login->sids = pac.sids;
+    login->sids_memory = pac.memory;
+    login->has_user = 1;
+    login->user = pac.user;
+
+    return RMS_GSS_DONE;
+}
+
+
+static void *
+rms_gss_malloc(void *data, size_t size)
+{
+    (void) data;
+
+    return malloc(size);
+}
+
+
+/* The AP-REQ may come legs before the end. */
+
+static int
+rms_gss_keep(rms_gss_context_t *ctx, const rms_apreq_t *apreq)
+{
+    gss_buffer_desc  ticket;
+
+    ticket.value = apreq->ticket.data;
+    ticket.length = apreq->ticket.len;
+
+    return rms_gss_copy(&ctx->encrypted, &ticket);
 }
 
 

@@ -42,6 +42,8 @@ struct rms_gss_context_s {
     unsigned             kvno;
     unsigned char        hash[32];
     char                 ticket[320];   /* its clear parts, for the log  */
+    rms_str_t            encrypted;     /* all of it, malloc'd; only when
+                                           SIDs are wanted               */
     rms_gss_ntlm_legs_t  ntlm;
 };
 

@@ -1,8 +1,8 @@
 /*
  * The logon information of a PAC, KERB_VALIDATION_INFO ([MS-PAC] 2.5): which
- * SIDs an account has.  Reads what GSSAPI gives as urn:mspac:logon-info and
- * nothing of the PAC around it; whether it may be trusted is the business of
- * rms_gss_pac.  Pure function, any thread.
+ * SIDs an account has.  Reads that one buffer and nothing of the PAC around
+ * it; whether it may be trusted is the business of rms_gss_pac.  Pure
+ * function, any thread.
  */
 
 #ifndef RMS_PAC_H

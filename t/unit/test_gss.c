@@ -19,6 +19,7 @@
 #include <gssapi/gssapi_krb5.h>
 
 #include "rms_gss.h"
+#include "rms_gss_pac.h"
 #include "ticket.h"
 
 
@@ -95,6 +96,7 @@ leg(rms_gss_acceptor_t *a, rms_str_t token, rms_gss_context_t *context)
     memset(&login, 0, sizeof(rms_gss_login_t));
     login.token = token;
     login.context = context;
+    login.want_sids = 1;
 
     rms_gss_accept(a, &login);
 
@@ -110,6 +112,15 @@ leg(rms_gss_acceptor_t *a, rms_str_t token, rms_gss_context_t *context)
     if (login.status != RMS_GSS_DONE) {
         assert_int_equal(login.account.len, 0);
         assert_int_equal(login.has_hash, 0);
+    }
+
+    if (login.status == RMS_GSS_DONE) {
+
+        /* in whichever leg the ticket came, it was looked into */
+
+        assert_int_equal(login.has_sids, 0);
+        assert_string_equal(login.sids_why,
+                            rms_gss_pac_text(RMS_GSS_PAC_NONE));
     }
 
     if (login.status >= RMS_GSS_FAILED) {
@@ -1466,6 +1477,7 @@ failed_allocation_is_our_fault(void **state)
         spec = spec_default();
         memset(&login, 0, sizeof(rms_gss_login_t));
         login.token = ticket_krb5(&spec);
+        login.want_sids = 1;
 
         alloc_calls = 0;
         alloc_fail_at = n;

@@ -23,7 +23,8 @@ every_counter_has_its_name(void **state)
         "requests", "forwarded", "denied", "rewritten", "urls_replaced",
         "auth_ok", "auth_legs", "orphaned_tasks", "pages", "body_bytes",
         "identity_reloads", "identity_failures", "backend_errors", "items",
-        "items_failed", "faults"
+        "items_failed", "faults", "sessions", "session_hits", "revocations",
+        "delayed", "acl_reloads", "acl_failures"
     };
 
     (void) state;

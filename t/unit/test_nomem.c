@@ -18,11 +18,13 @@
 
 #include "rms_fault.h"
 #include "rms_gss.h"
+#include "rms_gss_pac.h"
 #include "rms_inflate.h"
 #include "rms_rewrite.h"
 #include "rms_soap.h"
 #include "rms_xml.h"
 #include "test_mem.h"
+#include "test_pac.h"
 #include "ticket.h"
 
 
@@ -69,7 +71,7 @@ const char *__lsan_default_suppressions(void);
 const char *
 __lsan_default_suppressions(void)
 {
-    return "leak:libgssapi_krb5\nleak:libkrb5\n";
+    return "leak:libgssapi_krb5\nleak:libkrb5\nleak:libk5crypto\n";
 }
 
 
@@ -214,6 +216,7 @@ every_leg(const ticket_spec_t *spec, rms_gss_status_e want)
     for (n = 1; n < CALLS_MAX; n++) {
         memset(&login, 0, sizeof(rms_gss_login_t));
         login.token = ticket_krb5(spec);
+        login.want_sids = spec->pac != TICKET_NO_PAC;
 
         arm(n);
         rms_gss_accept(acceptor, &login);
@@ -229,6 +232,15 @@ every_leg(const ticket_spec_t *spec, rms_gss_status_e want)
                                 sizeof(CLIENT) - 1);
             assert_int_equal(login.has_hash, 1);
 
+            if (login.has_sids) {
+                assert_int_equal(spec->pac, TICKET_PAC);
+                assert_int_equal(login.sids.n_members, 7);
+                assert_null(login.sids_why);
+            } else {
+                assert_null(login.sids_memory);
+                assert_true(login.want_sids == (login.sids_why != NULL));
+            }
+
         } else {
             assert_true(login.status == RMS_GSS_UNAVAILABLE
                         || login.status == RMS_GSS_FAILED);
@@ -240,6 +252,7 @@ every_leg(const ticket_spec_t *spec, rms_gss_status_e want)
 
         if (!hit) {
             assert_int_equal(login.status, want);
+            assert_int_equal(login.has_sids, spec->pac == TICKET_PAC);
             rms_gss_login_free(&login);
             break;
         }
@@ -256,12 +269,25 @@ every_leg(const ticket_spec_t *spec, rms_gss_status_e want)
 static void
 nobody_gets_in_without_memory(void **state)
 {
+    rms_str_t      logon;
+    pac_spec_t     info;
     ticket_spec_t  spec;
 
     (void) state;
 
     spec = spec_default();
     assert_true(every_leg(&spec, RMS_GSS_DONE) > 50);
+
+    info = pac_spec();
+    logon = pac_build(&info);
+    spec.pac = TICKET_PAC;
+    spec.logon = &logon;
+    spec.n_logon = 1;
+    assert_true(every_leg(&spec, RMS_GSS_DONE) > 50);
+
+    spec.pac = TICKET_PAC_FORGED;
+    assert_true(every_leg(&spec, RMS_GSS_DONE) > 50);
+    free(logon.data);
 }
 
 
@@ -292,6 +318,96 @@ a_refusal_stays_one_without_memory(void **state)
 
         assert_true(every_leg(&spec, RMS_GSS_FAILED) > 50);
     }
+}
+
+
+/* All allocations that reading a PAC makes, failed in turn. */
+
+static void
+every_pac(krb5_keytab handle, const ticket_spec_t *spec, rms_gss_pac_e want)
+{
+    int            hit;
+    size_t         n;
+    rms_str_t      token, account;
+    rms_pac_t      pac;
+    test_mem_t     mem;
+    rms_apreq_t    apreq;
+    rms_gss_pac_e  status;
+
+    account = str(CLIENT);
+    token = ticket_krb5(spec);
+    assert_int_equal(rms_token_apreq(&token, &apreq), RMS_OK);
+
+    for (n = 1; n < CALLS_MAX; n++) {
+        arm(n);
+        status = rms_gss_pac_read(handle, &apreq.ticket, &account,
+                                  test_mem_init(&mem, 0), &pac);
+        hit = failed;
+        disarm();
+
+        if (status == RMS_GSS_PAC_FINE) {
+            assert_int_equal(want, RMS_GSS_PAC_FINE);
+            assert_int_equal(pac.sids.n_members, 7);
+
+        } else {
+            assert_null(pac.memory);
+            assert_true(status == want || status == RMS_GSS_PAC_UNAVAILABLE
+                        || status == RMS_GSS_PAC_UNVERIFIED
+                        || status == RMS_GSS_PAC_MALFORMED);
+        }
+
+        test_mem_free(&mem);
+
+        if (!hit) {
+            assert_int_equal(status, want);
+            break;
+        }
+    }
+
+    assert_true(n > 50 && n < CALLS_MAX);
+    free(token.data);
+}
+
+
+static void
+a_pac_is_not_believed_without_memory(void **state)
+{
+    char           name[256];
+    rms_str_t      logon;
+    pac_spec_t     info;
+    krb5_keytab    handle;
+    krb5_context   krb5;
+    ticket_spec_t  spec;
+
+    (void) state;
+
+    info = pac_spec();
+    logon = pac_build(&info);
+
+    spec = spec_default();
+    spec.pac = TICKET_PAC;
+    spec.logon = &logon;
+    spec.n_logon = 1;
+
+    snprintf(name, sizeof(name), "FILE:%s", keytab);
+    assert_int_equal(krb5_init_context(&krb5), 0);
+    assert_int_equal(krb5_kt_resolve(krb5, name, &handle), 0);
+
+    every_pac(handle, &spec, RMS_GSS_PAC_FINE);
+
+    spec.n_pac = 2;
+    every_pac(handle, &spec, RMS_GSS_PAC_UNVERIFIED);
+
+    spec.n_pac = 1;
+    spec.pac = TICKET_PAC_FORGED;
+    every_pac(handle, &spec, RMS_GSS_PAC_UNVERIFIED);
+
+    spec.pac = TICKET_PAC_OF_ANOTHER;
+    every_pac(handle, &spec, RMS_GSS_PAC_UNVERIFIED);
+
+    (void) krb5_kt_close(krb5, handle);
+    krb5_free_context(krb5);
+    free(logon.data);
 }
 
 
@@ -567,6 +683,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(nobody_gets_in_without_memory),
         cmocka_unit_test(a_refusal_stays_one_without_memory),
+        cmocka_unit_test(a_pac_is_not_believed_without_memory),
         cmocka_unit_test(an_acceptor_is_whole_or_none),
         cmocka_unit_test(a_keytab_is_never_praised_unread),
         cmocka_unit_test(an_answer_is_rewritten_whole_or_not_at_all),

@@ -34,6 +34,10 @@ static krb5_pac ticket_pac(krb5_context krb5, const ticket_spec_t *spec);
 static void ticket_pac_u32(unsigned char *p, size_t value);
 static void ticket_pac_sign(krb5_context krb5, const ticket_spec_t *spec,
     krb5_enc_tkt_part *part, krb5_principal service, krb5_keyblock *key);
+static void ticket_pac_put(krb5_context krb5, const ticket_spec_t *spec,
+    krb5_enc_tkt_part *part, const krb5_keyblock *key);
+static krb5_authdata **ticket_pac_wrap(krb5_context krb5,
+    const rms_str_t *pac, unsigned depth);
 static void ticket_make(krb5_context krb5, const ticket_spec_t *spec,
     krb5_creds *creds);
 static rms_str_t ticket_oid(const char *oid, size_t len);
@@ -255,11 +259,78 @@ ticket_pac_sign(krb5_context krb5, const ticket_spec_t *spec,
                 "sign_ticket");
 
     part->times.authtime = authtime;
+    ticket_pac_put(krb5, spec, part, key);
 
     krb5_free_keyblock_contents(krb5, &kdc);
     krb5_free_keyblock_contents(krb5, &other);
     krb5_free_principal(krb5, client);
     krb5_pac_free(krb5, pac);
+}
+
+
+/* Takes the signed PAC out again, and puts in what the test wants. */
+
+static void
+ticket_pac_put(krb5_context krb5, const ticket_spec_t *spec,
+    krb5_enc_tkt_part *part, const krb5_keyblock *key)
+{
+    unsigned         i;
+    rms_str_t        pac;
+    krb5_authdata  **found, **one, **list, **grown;
+
+    ticket_must(krb5_find_authdata(krb5, part->authorization_data, NULL,
+                                   KRB5_AUTHDATA_WIN2K_PAC, &found),
+                "find_authdata");
+    krb5_free_authdata(krb5, part->authorization_data);
+    list = NULL;
+
+    for (i = 0; i < (spec->n_pac ? spec->n_pac : 1); i++) {
+        pac.len = found[0]->length;
+        pac.data = malloc(pac.len);
+        ticket_must(pac.data == NULL, "malloc");
+        memcpy(pac.data, found[0]->contents, pac.len);
+
+        if (spec->alter != NULL) {
+            spec->alter(krb5, key, i, &pac);
+        }
+
+        one = ticket_pac_wrap(krb5, &pac, i ? spec->depth : 1);
+        ticket_must(krb5_merge_authdata(krb5, list, one, &grown), "merge");
+        krb5_free_authdata(krb5, list);
+        krb5_free_authdata(krb5, one);
+        free(pac.data);
+        list = grown;
+    }
+
+    krb5_free_authdata(krb5, found);
+    part->authorization_data = list;
+}
+
+
+static krb5_authdata **
+ticket_pac_wrap(krb5_context krb5, const rms_str_t *pac, unsigned depth)
+{
+    krb5_authdata  ad, *bare[2], **list, **out;
+
+    memset(&ad, 0, sizeof(krb5_authdata));
+    ad.ad_type = KRB5_AUTHDATA_WIN2K_PAC;
+    ad.length = (unsigned) pac->len;
+    ad.contents = pac->data;
+    bare[0] = &ad;
+    bare[1] = NULL;
+
+    ticket_must(krb5_copy_authdata(krb5, bare, &out), "authdata");
+
+    while (depth--) {
+        list = out;
+        ticket_must(krb5_encode_authdata_container(krb5,
+                                                   KRB5_AUTHDATA_IF_RELEVANT,
+                                                   list, &out),
+                    "container");
+        krb5_free_authdata(krb5, list);
+    }
+
+    return out;
 }
 
 
@@ -291,9 +362,15 @@ ticket_make(krb5_context krb5, const ticket_spec_t *spec, krb5_creds *creds)
     part.session = &creds->keyblock;
     part.client = creds->client;
     part.transited.tr_type = 1;         /* DOMAIN-X500-COMPRESS */
-    part.times.authtime = (krb5_timestamp) (now + spec->start);
-    part.times.starttime = part.times.authtime;
+    part.times.starttime = (krb5_timestamp) (now + spec->start);
+    part.times.authtime = part.times.starttime - 30;
     part.times.endtime = (krb5_timestamp) (now + spec->start + spec->life);
+
+    if (spec->transited != NULL) {
+        part.flags = TKT_FLG_TRANSIT_POLICY_CHECKED;
+        part.transited.tr_contents.data = (char *) spec->transited;
+        part.transited.tr_contents.length = (unsigned) strlen(spec->transited);
+    }
 
     if (spec->pac != TICKET_NO_PAC) {
         ticket_pac_sign(krb5, spec, &part, creds->server, &key);
@@ -343,6 +420,10 @@ ticket_apreq(const ticket_spec_t *spec)
         ticket_must(krb5_set_real_time(krb5,
                             (krb5_timestamp) (time(NULL) + spec->clock), 0),
                     "clock");
+    }
+
+    if (spec->sent != NULL) {
+        creds.authdata = ticket_pac_wrap(krb5, spec->sent, 1);
     }
 
     ticket_must(krb5_auth_con_init(krb5, &auth), "auth_con_init");

@@ -8,6 +8,8 @@
 #define TICKET_H
 
 
+#include <krb5/krb5.h>
+
 #include "rms_types.h"
 
 
@@ -32,6 +34,14 @@ typedef enum {
 } ticket_pac_e;
 
 
+/*
+ * Changes a signed PAC (malloc'd; the data may be another's afterwards).
+ * key: the service's.  copy: the how many-th in the ticket, from 0.
+ */
+typedef void (*ticket_alter_pt)(krb5_context krb5, const krb5_keyblock *key,
+    unsigned copy, rms_str_t *pac);
+
+
 typedef struct {
     const char       *keytab;   /* where "the KDC" finds the service key */
     const char       *service;  /* HTTP/host@REALM                       */
@@ -42,9 +52,17 @@ typedef struct {
     long              life;     /* seconds from start                    */
     long              clock;    /* the client's clock, seconds from ours */
     int               wrong_key;        /* use one that is in no keytab  */
+    const char       *transited;        /* realms on the way, which the
+                                           KDC has judged                */
     ticket_pac_e      pac;
     const rms_str_t  *logon;    /* logon information of the PAC          */
     unsigned          n_logon;  /* how often it is in there              */
+    unsigned          n_pac;    /* PACs in the ticket; 0 is 1            */
+    unsigned          depth;    /* AD-IF-RELEVANT around all but the
+                                   first, which has one                  */
+    ticket_alter_pt   alter;
+    const rms_str_t  *sent;     /* a PAC the client adds itself, in the
+                                   authenticator                         */
 } ticket_spec_t;
 
 
