@@ -12,6 +12,10 @@ static void ngx_http_rms_backoff_address(ngx_http_request_t *r,
     rms_str_t *address);
 
 
+/* after so many half-lives nothing is left to forget, in seconds */
+#define NGX_HTTP_RMS_FORGOTTEN  (32 * RMS_BACKOFF_HALF_LIFE / 1000)
+
+
 ngx_msec_t
 ngx_http_rms_backoff_failed(ngx_http_request_t *r, const rms_str_t *claimed)
 {
@@ -24,6 +28,8 @@ ngx_http_rms_backoff_failed(ngx_http_request_t *r, const rms_str_t *claimed)
     tp = ngx_timeofday();
 
     ngx_http_rms_backoff_address(r, &address);
+
+    zone->shared->failed = (ngx_atomic_uint_t) tp->sec;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -41,6 +47,8 @@ ngx_http_rms_backoff_failed(ngx_http_request_t *r, const rms_str_t *claimed)
 }
 
 
+/* Where nobody failed of late, a login has nothing to do with the table. */
+
 void
 ngx_http_rms_backoff_passed(ngx_http_request_t *r,
     ngx_http_rms_caller_t *caller)
@@ -49,6 +57,10 @@ ngx_http_rms_backoff_passed(ngx_http_request_t *r,
     ngx_http_rms_zone_t  *zone;
 
     zone = ngx_http_rms_zone(r);
+
+    if (ngx_time() - (time_t) zone->shared->failed > NGX_HTTP_RMS_FORGOTTEN) {
+        return;
+    }
 
     ngx_http_rms_backoff_address(r, &address);
 

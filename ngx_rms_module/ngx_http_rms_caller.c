@@ -68,7 +68,8 @@ ngx_http_rms_caller_login(ngx_http_rms_loc_conf_t *rlcf, rms_session_mech_e mech
     caller->service.len = login->service.len;
     caller->service.data = ngx_pstrdup(caller->pool, &login->service);
     caller->foreign = login->foreign;
-    caller->sids_why = login->sids_why;
+    caller->sids_why = login->sids_why ? login->sids_why
+                                       : "winbind was not asked for them";
     caller->bound = login->bound;
 
     if (cln == NULL || sids == NULL || user == NULL || caller->account.data == NULL

@@ -156,7 +156,8 @@ typedef struct {
     ngx_atomic_t                 denied[RMS_OP_MAX];
     ngx_http_rms_backend_stats_t backends[NGX_HTTP_RMS_BACKENDS_MAX];
     ngx_http_rms_seen_t          seen[NGX_HTTP_RMS_SEEN];
-    uint64_t                     epoch;         /* number of revocations */
+    ngx_atomic_t                 epoch;         /* number of revocations */
+    ngx_atomic_t                 failed;        /* when a login last did */
     uint64_t                     revoked_all;   /* epoch */
     ngx_http_rms_revoked_t       revoked[NGX_HTTP_RMS_REVOKED];
     ngx_http_rms_told_t          told[NGX_HTTP_RMS_FILES];

@@ -17,16 +17,7 @@ static uint64_t ngx_http_rms_revoked_hash(const rms_str_t *account);
 uint64_t
 ngx_http_rms_epoch(ngx_http_request_t *r)
 {
-    uint64_t              epoch;
-    ngx_http_rms_zone_t  *zone;
-
-    zone = ngx_http_rms_zone(r);
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-    epoch = zone->shared->epoch;
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    return epoch;
+    return (uint64_t) ngx_http_rms_zone(r)->shared->epoch;
 }
 
 

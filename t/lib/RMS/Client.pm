@@ -18,11 +18,12 @@ use RMS::KDC;
 
 our @EXPORT = qw(client build_request curl);
 
-# client($addr, $port, timeout => s) - a connected client.
+# client($addr, $port, timeout => s, from => '127.x') - a connected client,
+# from that address.
 sub client {
     my ($host, $port, %o) = @_;
     my $s = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port,
-        Timeout => 10) or croak "connect $host:$port: $!";
+        Timeout => 10, $o{from} ? (LocalAddr => $o{from}) : ()) or croak "connect $host:$port: $!";
     $s->autoflush(1);
     return bless { s => $s, in => '', timeout => $RMS::Env::DEADLINE, %o }, __PACKAGE__;
 }
@@ -186,8 +187,8 @@ sub at_end {
     return !$self->fill;
 }
 
-# curl($url, account => 'EXCH01$', addr =>, args => [...], headers => [...],
-# body =>, method =>) - what a real client gets; an RMS::Response with
+# curl($url, account => 'EXCH01$', addr =>, from =>, args => [...],
+# headers => [...], body =>, method =>) - what a real client gets; an RMS::Response with
 # {exit}, {stderr} and {legs}, the number of answers seen.
 my $curls = 0;
 
@@ -199,6 +200,7 @@ sub curl {
     my @args = ('curl', '-q', '-sS', '-m', $RMS::Env::DEADLINE, '-D', "$base.h",
         '-o', "$base.b", '--noproxy', '*', '--path-as-is',
         '--resolve', "$host:$port:" . ($o{addr} || addr()));
+    push @args, '--interface', $o{from} if $o{from};
     push @args, '--cacert', ca() if $scheme eq 'https';
     push @args, '--negotiate', '-u', ':' if defined $o{account} || defined $o{ccache};
     push @args, '-X', $o{method} if $o{method} && !defined $o{body};

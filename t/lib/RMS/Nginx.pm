@@ -123,6 +123,7 @@ sub log_format {
 #   pass       arguments of rms_pass, default: the names of the backends;
 #              '' for no rms_pass
 #   auth       default 'negotiate'; '' for none       keytab   default http.keytab
+#   ntlm_pool  threads=N max_queue=N, default 4 and 64 where auth has ntlm
 #   allow      [rms_allow arguments]                  domain   default none
 #   public_url default that of the samples; '' for none
 #   ssl => 1, http2 => 1                              port     default a free one
@@ -134,6 +135,7 @@ sub conf {
     my (%p) = @_;
     my $module = !defined $p{module} || $p{module};
     $p{port} ||= free_port();
+    $p{ntlm_pool} ||= 'threads=4 max_queue=64' if ($p{auth} || '') =~ /ntlm/;
     my @backends;
     if ($module) {
         my @names = sort { $b =~ /^azure/ <=> $a =~ /^azure/ || $a cmp $b } keys %{ standin()->{port} };
@@ -143,6 +145,7 @@ sub conf {
     $main .= 'user ' . worker_user() . ' ' . worker_group() . ";\n" if $> == 0;
     $main .= 'load_module ' . module() . ";\n" if $module && !$ENV{TEST_RMS_STATIC};
     $main .= "thread_pool rms_krb5 threads=2 max_queue=512;\n" if $module;
+    $main .= "thread_pool rms_ntlm $p{ntlm_pool};\n" if $p{ntlm_pool};
     $main .= kdc()->server_main;
     return "# port $p{port}\n$main" . ($p{main} || '')
         . "events { worker_connections 1024; " . ($p{events} || '') . "}\nhttp {\n"
@@ -157,7 +160,8 @@ sub http_part {
         qw(client_body proxy fastcgi uwsgi scgi)) . log_format($module)
         . "access_log \@PREFIX\@/access.log rms;\n";
     if ($module) {
-        $text .= "rms_thread_pool krb5=rms_krb5;\n" . join '', map { backend_block($_) } @$backends;
+        $text .= 'rms_thread_pool krb5=rms_krb5' . ($p->{ntlm_pool} ? ' ntlm=rms_ntlm' : '') . ";\n"
+            . join '', map { backend_block($_) } @$backends;
     }
     return $text . ($p->{http} || '');
 }
