@@ -153,13 +153,15 @@ X
     return;
 }
 
-# module($file, $mark) - one nginx for the three ways it is used; the mark ends
+# module($file, $mark) - one nginx for the ways it is used; the mark ends
 # the names of the contenders.
 sub module {
     my ($module, $mark) = @_;
-    my @names = map {"$_$mark"} qw(module routing negotiate);
-    my ($one, $two, $krb) = map { at($_) } @names;
+    my @names = map {"$_$mark"} qw(module routing negotiate connection cookie);
+    my ($one, $two, $krb, $connection, $cookie) = map { at($_) } @names;
     my $keytab = kdc()->keytab;
+    my ($pac, $sid) = $ENV{BENCH_AD} ? (at("pac$mark"), RMS::AD::ad()->sid('Exchange Servers')) : ();
+    push @names, "pac$mark" if $pac;
     my $hand_over = join "\n", map {
         "location \@$_ { proxy_pass http://$_; proxy_set_header Connection \"\"; "
             . "proxy_set_header Host \$rms_upstream_host; }"
@@ -185,10 +187,28 @@ sub module {
         location / { rms_auth off; rms_pass azure legacy; }
         $hand_over
     }
+    rms_keytab $keytab;
+    rms_allow exchange account=EXCH01\$\@RMS.TEST;
     server {
         listen $krb;
-        rms_keytab $keytab;
-        rms_allow exchange account=EXCH01\$\@RMS.TEST;
+        location / { rms_auth negotiate; rms_pass azure; }
+        $hand_over
+    }
+    @{[$pac ? "server {
+        listen $pac;
+        rms_allow exchange sid=$sid;
+        location / { rms_auth negotiate; rms_pass azure; }
+        $hand_over
+    }" : '']}
+    server {
+        listen $connection;
+        rms_session connection;
+        location / { rms_auth negotiate; rms_pass azure; }
+        $hand_over
+    }
+    server {
+        listen $cookie;
+        rms_session cookie;
         location / { rms_auth negotiate; rms_pass azure; }
         $hand_over
     }
@@ -271,13 +291,14 @@ sub apache {
     my $prefix = dir() . '/apache';
     mkdir $prefix, 0777;
     chmod 0777, $prefix;
-    my @modules = qw(mpm_event authn_core authz_core authz_user auth_gssapi proxy proxy_http filter substitute);
+    my @modules = qw(mpm_event authn_core authz_core authz_user auth_gssapi proxy proxy_http filter substitute session
+        session_cookie);
     my $load = join '', map {"LoadModule ${_}_module /usr/lib/apache2/modules/mod_$_.so\n"} @modules;
     my $user = $> == 0 ? "User nobody\nGroup " . RMS::Env::worker_group() : '';
     my $relay = 'ProxyPass "/" "http://' . at('backend') . '/" max=32 ttl=600';
     my $substitute = join "\n", map {"Substitute \"s|$_|$PUBLIC/_wmcs|ni\""} @BASES;
     my $keytab = kdc()->keytab;
-    my @at = map { at($_) } qw(apache substitute gssapi);
+    my @at = map { at($_) } qw(apache substitute gssapi gssapi_session);
     spew("$prefix/httpd.conf", <<"X");
 $load
 $user
@@ -319,10 +340,22 @@ LimitRequestFieldSize 65536
         Require user EXCH01\$\@RMS.TEST
     </Location>
 </VirtualHost>
+<VirtualHost $at[3]>
+    $relay
+    <Location "/">
+        AuthType GSSAPI
+        AuthName RMS
+        GssapiCredStore keytab:$keytab
+        GssapiUseSessions On
+        Session On
+        SessionCookieName rms_session path=/;httponly
+        Require user EXCH01\$\@RMS.TEST
+    </Location>
+</VirtualHost>
 X
     launch('apache', $port{apache}, ['/usr/sbin/apache2', '-DFOREGROUND', '-f', "$prefix/httpd.conf"],
         \@pin, { KRB5_CONFIG => kdc()->env->{KRB5_CONFIG}, KRB5RCACHEDIR => $prefix });
-    $pid{$_} = $pid{apache} for qw(substitute gssapi);
+    $pid{$_} = $pid{apache} for qw(substitute gssapi gssapi_session);
     return;
 }
 

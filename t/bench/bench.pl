@@ -7,6 +7,7 @@
 # Ratios are taken within a round and the median of them is shown.
 #
 # BENCH_ONLY=PATTERN  only these workloads      BENCH_ROUNDS=n
+# BENCH_AD=1          tickets of a Samba AD, and rules by SID, in "kerberos"
 # BENCH_OTHER=FILE    another build of the module beside it
 
 use strict;
@@ -35,7 +36,8 @@ my %title = (plain => 'nginx proxy_pass', again => 'the same again', module => '
     routing => 'module, two backends', negotiate => 'module, rms_auth negotiate',
     sub_filter => 'nginx sub_filter', lua => 'nginx + lua', haproxy => 'HAProxy',
     apache => 'Apache mod_proxy', substitute => 'Apache mod_substitute',
-    gssapi => 'Apache mod_auth_gssapi');
+    gssapi => 'Apache mod_auth_gssapi', connection => 'module, rms_session connection',
+    cookie => 'module, rms_session cookie', gssapi_session => 'Apache mod_auth_gssapi + mod_session');
 $title{"${_}2"} = "$title{$_}, other build" for qw(module routing negotiate);
 
 my @workloads = (
@@ -49,6 +51,8 @@ my @workloads = (
       peers => [qw(plain module sub_filter lua substitute)] },
     { name => 'kerberos', sample => '09', rate => 200, title => 'Kerberos with every request',
       kerberos => 1, peers => [qw(plain again negotiate gssapi)] },
+    { name => 'sessions', sample => '09', rate => 200, title => 'Sessions', sessions => 1,
+      peers => [qw(plain again module connection cookie gssapi_session)] },
 );
 
 # processes($pid) - it and all below it.
@@ -84,12 +88,26 @@ sub accepts {
     return $n;
 }
 
-# message($w) - the file with the request of a workload.
+# message($w, $peer) - the file with the request of a workload; where a cookie
+# tells who it is, with one from a login.
 sub message {
-    my ($w) = @_;
+    my ($w, $peer) = @_;
     my $s = sample($w->{sample});
-    return $w->{file} ||= spew(dir() . "/request.$w->{sample}", build_request(method => 'POST',
-        path => $s->{path}, host => $Peers::HOST, headers => $s->{headers}, body => $s->{request}));
+    my $cookie = $w->{sessions} && $peer =~ /^(?:cookie|gssapi_session)$/ ? $peer : '';
+    return $w->{file}{$cookie} ||= spew(dir() . "/request.$w->{sample}.$cookie", build_request(method => 'POST',
+        path => $s->{path}, host => $Peers::HOST, body => $s->{request},
+        headers => [@{ $s->{headers} }, $cookie ? ['Cookie', session($w, $peer)] : ()]));
+}
+
+# session($w, $peer) - the cookie that a login brings.
+sub session {
+    my ($w, $peer) = @_;
+    my $s = sample($w->{sample});
+    my $c = client(addr(), Peers::port($peer));
+    $c->request(method => 'POST', path => $s->{path}, host => $Peers::HOST, body => $s->{request},
+        headers => [@{ $s->{headers} }, ['Authorization', negotiate('EXCH01$')]]);
+    my ($cookie) = ($c->response->header('set-cookie') // '') =~ /^([^;]+)/ or die "$peer: no cookie\n";
+    return $cookie;
 }
 
 # tool(@command) - runs it beside the contenders; the JSON of its last line.
@@ -106,7 +124,9 @@ sub tool {
 sub load {
     my ($w, $peer, $n, @more) = @_;
     push @more, '-s', "HTTP\@$Peers::HOST" if $w->{kerberos};
-    return tool("$directory/load", '-c', $connections, '-n', int $n, @more, addr(), Peers::port($peer), message($w));
+    push @more, '-f', '-s', "HTTP\@$Peers::HOST" if $peer eq 'connection';
+    return tool("$directory/load", '-c', $connections, '-n', int $n, @more, addr(), Peers::port($peer),
+        message($w, $peer));
 }
 
 # full($w, $peer, $s) - as much as goes for $s seconds: what it cost.
@@ -114,8 +134,9 @@ sub full {
     my ($w, $peer, $s) = @_;
     my ($cpu, $accepts) = (cpu($peer), accepts());
     my $r = $w->{kerberos} ? load($w, $peer, 2500 * $s)
+        : $w->{sessions} ? load($w, $peer, 10000 * $s)
         : tool(qw(wrk -t1), "-c$connections", "-d${s}s", qw(--timeout 60s -s), "$FindBin::Bin/post.lua",
-            'http://' . addr() . ':' . Peers::port($peer), '--', message($w));
+            'http://' . addr() . ':' . Peers::port($peer), '--', message($w, $peer));
     return { cpu => (cpu($peer) - $cpu) * 1e4 / $r->{requests}, requests => $r->{requests},
         throughput => $r->{requests} / $r->{seconds}, connections => accepts() - $accepts };
 }
@@ -138,7 +159,8 @@ sub accept_alone {
 sub check {
     my ($w, $peer) = @_;
     my $s = sample($w->{sample});
-    my @auth = $w->{kerberos} ? ['Authorization', negotiate('EXCH01$')] : ();
+    my @auth = $w->{kerberos} || $peer eq 'connection' ? ['Authorization', negotiate('EXCH01$')]
+        : $w->{sessions} && $peer =~ /^(?:cookie|gssapi_session)$/ ? ['Cookie', session($w, $peer)] : ();
     my $c = client(addr(), Peers::port($peer));
     $c->request(method => 'POST', path => $s->{path}, host => $Peers::HOST, body => $s->{request},
         headers => [@{ $s->{headers} }, @auth]);
@@ -227,6 +249,12 @@ sub write_down {
     return;
 }
 
+if ($ENV{BENCH_AD}) {
+    require RMS::AD;
+    RMS::AD::ad();
+    splice @{ $_->{peers} }, 3, 0, 'pac' for grep { $_->{kerberos} } @workloads;
+    $title{pac} = "$title{negotiate}, rules by SID";
+}
 @workloads = grep { $_->{name} =~ /$ENV{BENCH_ONLY}/ } @workloads if defined $ENV{BENCH_ONLY};
 if ($ENV{BENCH_OTHER}) {
     $ENV{BENCH_OTHER} = abs_path($ENV{BENCH_OTHER});

@@ -3,14 +3,16 @@
  * A load generator of "make bench" for what wrk does not do: requests at a
  * fixed rate, and one Kerberos token per request.
  *
- *   load [-c connections] [-n requests] [-r rate] [-s service] addr port file
+ *   load [-c connections] [-n requests] [-r rate] [-s service [-f]] addr port
+ *        file
  *   load -a [-n tokens] -s service
  *
  * The file holds one HTTP/1.1 request, sent as it is over connections that are
  * kept; with -s every request gets an Authorization header of its own, made
  * from the tickets of the default cache (SPNEGO, no mutual authentication)
  * before the clock starts.  With -r latency counts from the moment a request
- * was due, so that a stall is charged to every request it delayed.
+ * was due, so that a stall is charged to every request it delayed.  With -f
+ * only the first request of each connection has a token.
  *
  * -a accepts the tokens in this process (KRB5_KTNAME): the floor under every
  * server that looks at a token per request.
@@ -53,6 +55,7 @@ typedef struct {
 typedef struct {
     int        fd;
     int        busy;
+    int        known;       /* has logged in */
     text_t     out;
     uint64_t   since;
     size_t     in;
@@ -76,6 +79,7 @@ static int pull(conn_t *c);
 static int complete(conn_t *c);
 static void head(conn_t *c);
 static void finish(conn_t *c);
+static size_t token_for(conn_t *c, size_t connection, size_t request);
 static void run(void);
 static void report(void);
 static int compare(const void *a, const void *b);
@@ -86,7 +90,7 @@ static conn_t              conns[CONNECTIONS_MAX];
 static size_t              n_conns = 8, n_requests = 1000, done, errors;
 static double              rate;
 static text_t             *requests;
-static int                 own_tokens;
+static int                 own_tokens, first_only;
 static uint64_t            begun, ended, *latency;
 
 
@@ -94,7 +98,7 @@ int
 main(int argc, char **argv)
 {
     int          opt, accepting;
-    size_t       i;
+    size_t       i, tokens;
     text_t       request;
     gss_name_t   name;
     const char  *service;
@@ -102,10 +106,11 @@ main(int argc, char **argv)
     accepting = 0;
     service = NULL;
 
-    while ((opt = getopt(argc, argv, "ac:n:r:s:")) != -1) {
+    while ((opt = getopt(argc, argv, "ac:fn:r:s:")) != -1) {
         switch (opt) {
         case 'a': accepting = 1; break;
         case 'c': n_conns = strtoul(optarg, NULL, 10); break;
+        case 'f': first_only = 1; break;
         case 'n': n_requests = strtoul(optarg, NULL, 10); break;
         case 'r': rate = strtod(optarg, NULL); break;
         case 's': service = optarg; break;
@@ -130,7 +135,8 @@ main(int argc, char **argv)
 
     request = slurp(argv[optind + 2]);
     own_tokens = (service != NULL);
-    requests = calloc(own_tokens ? n_requests : 1, sizeof(text_t));
+    tokens = !own_tokens ? 0 : first_only ? n_conns : n_requests;
+    requests = calloc(tokens + 1, sizeof(text_t));
     latency = calloc(n_requests, sizeof(uint64_t));
 
     if (requests == NULL || latency == NULL) {
@@ -142,8 +148,8 @@ main(int argc, char **argv)
     if (own_tokens) {
         name = import(service);
 
-        for (i = 0; i < n_requests; i++) {
-            requests[i] = with_token(&request, name);
+        for (i = 0; i < tokens; i++) {
+            requests[i + 1] = with_token(&request, name);
         }
     }
 
@@ -475,6 +481,29 @@ finish(conn_t *c)
 }
 
 
+/* Which of the requests comes next: 0 is the one without a token. */
+
+static size_t
+token_for(conn_t *c, size_t connection, size_t request)
+{
+    if (!own_tokens) {
+        return 0;
+    }
+
+    if (!first_only) {
+        return request + 1;
+    }
+
+    if (c->known) {
+        return 0;
+    }
+
+    c->known = 1;
+
+    return connection + 1;
+}
+
+
 static void
 run(void)
 {
@@ -515,7 +544,7 @@ run(void)
                 break;
             }
 
-            start(c, &requests[own_tokens ? next : 0], due);
+            start(c, &requests[token_for(c, i, next)], due);
             next++;
         }
 
