@@ -8,6 +8,7 @@ package Peers;
 use strict;
 use warnings;
 
+use RMS::NTLM;
 use RMS::Test (plain => 1);
 
 our $PUBLIC = 'https://rights-gateway.edge.harbourline.example';
@@ -153,13 +154,18 @@ X
     return;
 }
 
+# users() - the file of accounts for NTLM.
+my $users;
+sub users { $users ||= ntlm_user_file(['RMS', 'EXCH01$', 'EXCH01$-pass']) }
+
 # module($file, $mark) - one nginx for the ways it is used; the mark ends
 # the names of the contenders.
 sub module {
     my ($module, $mark) = @_;
-    my @names = map {"$_$mark"} qw(module routing negotiate connection cookie);
-    my ($one, $two, $krb, $connection, $cookie) = map { at($_) } @names;
+    my @names = map {"$_$mark"} qw(module routing negotiate connection cookie ntlm);
+    my ($one, $two, $krb, $connection, $cookie, $ntlm) = map { at($_) } @names;
     my $keytab = kdc()->keytab;
+    my $users = users();
     my ($pac, $sid) = $ENV{BENCH_AD} ? (at("pac$mark"), RMS::AD::ad()->sid('Exchange Servers')) : ();
     push @names, "pac$mark" if $pac;
     my $hand_over = join "\n", map {
@@ -167,9 +173,10 @@ sub module {
             . "proxy_set_header Host \$rms_upstream_host; }"
     } qw(azure legacy);
     start_nginx($names[0], $names[0],
-        "load_module $module;\nthread_pool rms_krb5 threads=2 max_queue=512;",
+        "load_module $module;\nthread_pool rms_krb5 threads=2 max_queue=512;\n"
+        . "thread_pool rms_ntlm threads=2 max_queue=512;",
         upstream('azure') . upstream('legacy') . <<"X");
-    rms_thread_pool krb5=rms_krb5;
+    rms_thread_pool krb5=rms_krb5 ntlm=rms_ntlm;
     rms_public_url $PUBLIC;
     large_client_header_buffers 8 64k;
     rms_backend azure  { kind azure; pass \@azure; base @BASES; }
@@ -204,6 +211,13 @@ sub module {
         listen $connection;
         rms_session connection;
         location / { rms_auth negotiate; rms_pass azure; }
+        $hand_over
+    }
+    server {
+        listen $ntlm;
+        rms_domain RMS=RMS.TEST;
+        rms_ntlm_user_file $users;
+        location / { rms_auth negotiate ntlm; rms_pass azure; }
         $hand_over
     }
     server {
@@ -298,7 +312,7 @@ sub apache {
     my $relay = 'ProxyPass "/" "http://' . at('backend') . '/" max=32 ttl=600';
     my $substitute = join "\n", map {"Substitute \"s|$_|$PUBLIC/_wmcs|ni\""} @BASES;
     my $keytab = kdc()->keytab;
-    my @at = map { at($_) } qw(apache substitute gssapi gssapi_session);
+    my @at = map { at($_) } qw(apache substitute gssapi gssapi_session gssapi_ntlm);
     spew("$prefix/httpd.conf", <<"X");
 $load
 $user
@@ -352,10 +366,21 @@ LimitRequestFieldSize 65536
         Require user EXCH01\$\@RMS.TEST
     </Location>
 </VirtualHost>
+<VirtualHost $at[4]>
+    $relay
+    <Location "/">
+        AuthType GSSAPI
+        AuthName RMS
+        GssapiAllowedMech ntlmssp
+        GssapiConnectionBound On
+        Require valid-user
+    </Location>
+</VirtualHost>
 X
     launch('apache', $port{apache}, ['/usr/sbin/apache2', '-DFOREGROUND', '-f', "$prefix/httpd.conf"],
-        \@pin, { KRB5_CONFIG => kdc()->env->{KRB5_CONFIG}, KRB5RCACHEDIR => $prefix });
-    $pid{$_} = $pid{apache} for qw(substitute gssapi gssapi_session);
+        \@pin, { KRB5_CONFIG => kdc()->env->{KRB5_CONFIG}, KRB5RCACHEDIR => $prefix,
+            NTLM_USER_FILE => users() });
+    $pid{$_} = $pid{apache} for qw(substitute gssapi gssapi_session gssapi_ntlm);
     return;
 }
 

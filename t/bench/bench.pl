@@ -19,6 +19,7 @@ use lib "$FindBin::Bin/../lib", $FindBin::Bin;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX qw(strftime);
+use RMS::NTLM;
 use RMS::Test (plain => 1);
 use Time::HiRes qw(time);
 
@@ -37,7 +38,8 @@ my %title = (plain => 'nginx proxy_pass', again => 'the same again', module => '
     sub_filter => 'nginx sub_filter', lua => 'nginx + lua', haproxy => 'HAProxy',
     apache => 'Apache mod_proxy', substitute => 'Apache mod_substitute',
     gssapi => 'Apache mod_auth_gssapi', connection => 'module, rms_session connection',
-    cookie => 'module, rms_session cookie', gssapi_session => 'Apache mod_auth_gssapi + mod_session');
+    cookie => 'module, rms_session cookie', gssapi_session => 'Apache mod_auth_gssapi + mod_session', ntlm => 'module, rms_auth negotiate ntlm',
+    gssapi_ntlm => 'Apache mod_auth_gssapi, ntlmssp');
 $title{"${_}2"} = "$title{$_}, other build" for qw(module routing negotiate);
 
 my @workloads = (
@@ -53,6 +55,8 @@ my @workloads = (
       kerberos => 1, peers => [qw(plain again negotiate gssapi)] },
     { name => 'sessions', sample => '09', rate => 200, title => 'Sessions', sessions => 1,
       peers => [qw(plain again module connection cookie gssapi_session)] },
+    { name => 'ntlm', sample => '09', rate => 50, title => 'NTLM handshakes', ntlm => 1,
+      peers => [qw(plain ntlm gssapi_ntlm)] },
 );
 
 # processes($pid) - it and all below it.
@@ -129,12 +133,34 @@ sub load {
         message($w, $peer));
 }
 
+# handshakes($w, $peer, $n, $rate) - so many requests, each on a connection and
+# with a handshake of its own; plain nginx gets them without.
+sub handshakes {
+    my ($w, $peer, $n, $rate) = @_;
+    my $s = sample($w->{sample});
+    my %post = (method => 'POST', path => $s->{path}, host => $Peers::HOST, body => $s->{request},
+        headers => $s->{headers});
+    my ($began, @took) = time;
+    for my $i (0 .. $n - 1) {
+        my $wait = $rate ? $began + $i / $rate - time : 0;
+        select undef, undef, undef, $wait if $wait > 0;
+        my ($since, $c) = (time, client(addr(), Peers::port($peer)));
+        my $r = $peer eq 'plain' ? ($c->request(%post), $c->response)[1]
+            : ntlm_request($c, ntlm(scheme => $peer eq 'ntlm' ? 'NTLM' : 'Negotiate'), %post);
+        die "$peer: status ", $r->status, "\n" if $r->status != 200;
+        push @took, 1e3 * (time - $since);
+    }
+    @took = sort { $a <=> $b } @took;
+    return { requests => $n, seconds => time - $began, p50 => $took[@took * 0.5], p99 => $took[@took * 0.99] };
+}
+
 # full($w, $peer, $s) - as much as goes for $s seconds: what it cost.
 sub full {
     my ($w, $peer, $s) = @_;
     my ($cpu, $accepts) = (cpu($peer), accepts());
     my $r = $w->{kerberos} ? load($w, $peer, 2500 * $s)
         : $w->{sessions} ? load($w, $peer, 10000 * $s)
+        : $w->{ntlm} ? handshakes($w, $peer, 300 * $s)
         : tool(qw(wrk -t1), "-c$connections", "-d${s}s", qw(--timeout 60s -s), "$FindBin::Bin/post.lua",
             'http://' . addr() . ':' . Peers::port($peer), '--', message($w, $peer));
     return { cpu => (cpu($peer) - $cpu) * 1e4 / $r->{requests}, requests => $r->{requests},
@@ -144,7 +170,8 @@ sub full {
 # paced($w, $peer, $s) - the fixed rate for $s seconds: p50 and p99 in ms.
 sub paced {
     my ($w, $peer, $s) = @_;
-    my $r = load($w, $peer, $w->{rate} * $s, '-r', $w->{rate});
+    my $r = $w->{ntlm} ? handshakes($w, $peer, $w->{rate} * $s, $w->{rate})
+        : load($w, $peer, $w->{rate} * $s, '-r', $w->{rate});
     return { p50 => $r->{p50}, p99 => $r->{p99} };
 }
 
@@ -162,9 +189,10 @@ sub check {
     my @auth = $w->{kerberos} || $peer eq 'connection' ? ['Authorization', negotiate('EXCH01$')]
         : $w->{sessions} && $peer =~ /^(?:cookie|gssapi_session)$/ ? ['Cookie', session($w, $peer)] : ();
     my $c = client(addr(), Peers::port($peer));
-    $c->request(method => 'POST', path => $s->{path}, host => $Peers::HOST, body => $s->{request},
+    my %post = (method => 'POST', path => $s->{path}, host => $Peers::HOST, body => $s->{request},
         headers => [@{ $s->{headers} }, @auth]);
-    my $r = $c->response;
+    my $r = $w->{ntlm} && $peer ne 'plain' ? ntlm_request($c, ntlm(scheme => $peer eq 'ntlm' ? 'NTLM' : 'Negotiate'), %post)
+        : ($c->request(%post), $c->response)[1];
     die "$peer: $w->{name}: status ", $r->status, "\n" if $r->status != 200;
     return 'as sent' if $r->body eq $s->{response};
     return 'rewritten' if $r->body eq $s->{relayed};
@@ -268,7 +296,7 @@ $Peers::load_env = { %{ kdc()->env('EXCH01$') }, KRB5_KTNAME => kdc()->keytab, K
 for my $w (@workloads) {
     for my $peer (@{ $w->{peers} }) {
         $w->{answer}{$peer} = check($w, $peer);
-        load($w, $peer, 300);
+        load($w, $peer, 300) if !$w->{ntlm};
     }
 }
 
