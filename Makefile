@@ -19,7 +19,8 @@ PACKAGES_DEMO  = $(PACKAGES_BUILD) krb5-kdc krb5-admin-server krb5-user curl \
 PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi \
                  python3-requests-kerberos xz-utils samba-ad-dc \
                  samba-ad-provision samba-dsdb-modules winbind python3-samba \
-                 gss-ntlmssp libdigest-md4-perl
+                 gss-ntlmssp libdigest-md4-perl python3-requests-ntlm \
+                 libwww-perl liblwp-authen-negotiate-perl libauthen-ntlm-perl
 
 CFLAGS_CORE = -std=c11 -O2 -g -D_GNU_SOURCE -fPIC -Wall -Wextra -Wshadow \
               -Wconversion -Werror -Isrc -I/usr/include/libxml2 $(CFLAGS_EXTRA)

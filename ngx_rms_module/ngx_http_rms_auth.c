@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "rms_ntlm.h"
 
 
 static ngx_int_t ngx_http_rms_elsewhere(ngx_http_request_t *r);
@@ -371,11 +372,17 @@ ngx_http_rms_leg(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     rms_token_info_t      info;
     ngx_http_rms_conn_t  *conn;
 
+    info = rms_token_sniff(token);
     conn = ngx_http_rms_conn_find(r->connection);
 
+    /* a first leg drops what an earlier handshake left */
+
     if (conn && conn->leg.context
-        && ngx_memcmp(conn->leg.scope, ctx->conf->scope, NGX_HTTP_RMS_SCOPE)
-           != 0)
+        && (info.kind == RMS_TOKEN_SPNEGO_INIT || info.kind == RMS_TOKEN_KRB5
+            || rms_ntlm_type(token) == RMS_NTLM_NEGOTIATE
+            || ngx_memcmp(conn->leg.scope, ctx->conf->scope,
+                          NGX_HTTP_RMS_SCOPE)
+               != 0))
     {
         rms_gss_context_free(ngx_http_rms_leg_take(conn));
     }
@@ -393,8 +400,6 @@ ngx_http_rms_leg(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         return ngx_http_rms_gss_start(r, ctx, token, RMS_SESSION_NTLM, conn);
     }
 
-    info = rms_token_sniff(token);
-
     switch (info.kind) {
 
     case RMS_TOKEN_SPNEGO_RESP:
@@ -408,13 +413,6 @@ ngx_http_rms_leg(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     case RMS_TOKEN_SPNEGO_INIT:
     case RMS_TOKEN_KRB5:
-
-        /* a first leg drops what an earlier handshake left */
-
-        if (conn && conn->leg.context) {
-            rms_gss_context_free(ngx_http_rms_leg_take(conn));
-        }
-
         return ngx_http_rms_gss_start(r, ctx, token, RMS_SESSION_KERBEROS,
                                       NULL);
 

@@ -23,11 +23,14 @@ struct ngx_http_rms_task_s {
 
 
 static ngx_http_rms_task_t *ngx_http_rms_gss_task(ngx_http_request_t *r,
-    ngx_http_rms_ctx_t *ctx, rms_session_mech_e mech, ngx_http_rms_conn_t *conn);
+    ngx_http_rms_ctx_t *ctx, rms_session_mech_e mech,
+    ngx_http_rms_conn_t *conn);
 static ngx_thread_pool_t *ngx_http_rms_gss_pool(ngx_http_request_t *r,
     rms_session_mech_e mech);
 static void ngx_http_rms_gss_thread(void *data, ngx_log_t *log);
 static void ngx_http_rms_gss_event(ngx_event_t *ev);
+static void ngx_http_rms_gss_orphan(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static ngx_int_t ngx_http_rms_gss_hold(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_released(ngx_event_t *ev);
@@ -113,13 +116,14 @@ ngx_http_rms_gss_task(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     task->mech = mech;
     task->request = r;
-    task->legs = conn ? conn->leg.legs + 1 : 1;
     task->acceptor = ctx->conf->acceptor ? ctx->conf->acceptor->acceptor
                                          : NULL;
     task->ntlm = ctx->conf->ntlm;
 
     task->login.context = conn ? ngx_http_rms_leg_take(conn) : NULL;
-    task->login.want_sids = ctx->conf->list && ctx->conf->list->rules->wants_sids;
+    task->legs = task->login.context ? conn->leg.legs + 1 : 1;
+    task->login.want_sids = ctx->conf->list
+                            && ctx->conf->list->rules->wants_sids;
 
     ngx_http_rms_binding(r, ctx->conf, &task->login);
 
@@ -176,8 +180,18 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
     r = task->request;
 
     if (r == NULL) {
-        /* given up earlier; nobody waits for it */
-        ngx_http_rms_task_free(task);
+
+        /* given up earlier; nobody waits for it, but a worker that leaves */
+
+        if (ev->complete) {
+
+            if (ev->timer_set) {
+                ngx_del_timer(ev);
+            }
+
+            ngx_http_rms_task_free(task);
+        }
+
         return;
     }
 
@@ -201,19 +215,38 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
         ngx_http_rms_task_free(task);
 
     } else {
-        task->request = NULL;
-
-        ngx_http_rms_count(r, RMS_COUNT_ORPHANED_TASKS, 1);
-        ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
-                           "a login took longer than %ui s and was given up; "
-                           "is the keytab on a slow file system?",
-                           (ngx_uint_t) NGX_HTTP_RMS_TASK_TIMEOUT / 1000);
-
-        ngx_http_rms_gss_refuse(ctx, RMS_REASON_AUTH_TIMEOUT,
-                                NGX_HTTP_SERVICE_UNAVAILABLE);
+        ngx_http_rms_gss_orphan(r, ctx, task);
     }
 
     ngx_http_rms_gss_resume(r);
+}
+
+
+/*
+ * Nobody waits any longer.  The thread cannot be stopped, and a worker that
+ * leaves would wait for it in a busy loop of nginx's thread pool: with a timer
+ * it waits in its event loop.
+ */
+
+static void
+ngx_http_rms_gss_orphan(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_task_t *task)
+{
+    task->request = NULL;
+
+    ngx_add_timer(&task->task.event, NGX_HTTP_RMS_ORPHAN_TIMEOUT);
+
+    ngx_http_rms_count(r, RMS_COUNT_ORPHANED_TASKS, 1);
+    ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
+                       "a login took longer than %ui s and was given up; %s",
+                       (ngx_uint_t) NGX_HTTP_RMS_TASK_TIMEOUT / 1000,
+                       task->mech == RMS_SESSION_NTLM
+                       ? "does winbindd answer (wbinfo -p), and its domain "
+                         "controller (wbinfo --ping-dc)?"
+                       : "is the keytab on a slow file system?");
+
+    ngx_http_rms_gss_refuse(ctx, RMS_REASON_AUTH_TIMEOUT,
+                            NGX_HTTP_SERVICE_UNAVAILABLE);
 }
 
 
@@ -242,6 +275,7 @@ ngx_http_rms_gss_hold(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     ngx_http_rms_held++;
+    ngx_http_rms_count(r, RMS_COUNT_DELAYED, 1);
 
     ctx->task = task;
 
@@ -381,6 +415,7 @@ ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_http_rms_event(NGX_LOG_INFO, r->connection->log, 0, "login: %s",
                        login->text);
 
+    ngx_http_rms_last_login(r, ctx);
     ngx_http_rms_session_begin(r, ctx);
 }
 

@@ -39,10 +39,6 @@ ngx_http_rms_backoff_failed(ngx_http_request_t *r, const rms_str_t *claimed)
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    if (delay) {
-        ngx_http_rms_count(r, RMS_COUNT_DELAYED, 1);
-    }
-
     return delay;
 }
 

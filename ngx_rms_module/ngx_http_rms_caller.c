@@ -14,7 +14,8 @@ static void ngx_http_rms_caller_sids(void *data);
 /* The one reference is the caller's of this function.  NULL: no memory. */
 
 ngx_http_rms_caller_t *
-ngx_http_rms_caller_create(ngx_http_rms_loc_conf_t *rlcf, rms_session_mech_e mech)
+ngx_http_rms_caller_create(ngx_http_rms_loc_conf_t *rlcf,
+    rms_session_mech_e mech)
 {
     ngx_pool_t             *pool;
     ngx_http_rms_caller_t  *caller;
@@ -45,8 +46,8 @@ ngx_http_rms_caller_create(ngx_http_rms_loc_conf_t *rlcf, rms_session_mech_e mec
 /* Takes the SIDs of the login along. */
 
 ngx_http_rms_caller_t *
-ngx_http_rms_caller_login(ngx_http_rms_loc_conf_t *rlcf, rms_session_mech_e mech,
-    rms_gss_login_t *login)
+ngx_http_rms_caller_login(ngx_http_rms_loc_conf_t *rlcf,
+    rms_session_mech_e mech, rms_gss_login_t *login)
 {
     rms_sid_t              *user;
     rms_sid_set_t          *sids;
@@ -71,9 +72,10 @@ ngx_http_rms_caller_login(ngx_http_rms_loc_conf_t *rlcf, rms_session_mech_e mech
     caller->sids_why = login->sids_why ? login->sids_why
                                        : "winbind was not asked for them";
     caller->bound = login->bound;
+    caller->unasked = !login->want_sids;
 
-    if (cln == NULL || sids == NULL || user == NULL || caller->account.data == NULL
-        || caller->service.data == NULL)
+    if (cln == NULL || sids == NULL || user == NULL
+        || caller->account.data == NULL || caller->service.data == NULL)
     {
         ngx_http_rms_caller_free(caller);
         return NULL;

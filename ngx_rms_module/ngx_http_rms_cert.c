@@ -10,7 +10,11 @@
 
 
 #if (NGX_HTTP_SSL)
+static X509 *ngx_http_rms_cert_verified(ngx_http_request_t *r);
 static rms_rc_e ngx_http_rms_cert_name(ngx_http_rms_caller_t *caller);
+static void ngx_http_rms_binding_of(ngx_ssl_conn_t *ssl, rms_cbind_t *binding);
+static int ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl, void *data);
+static X509 *ngx_http_rms_binding_cert(ngx_ssl_conn_t *ssl);
 #endif
 
 
@@ -42,13 +46,7 @@ ngx_http_rms_cert_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     rms_acl_answer_t        acl;
     ngx_http_rms_caller_t  *caller;
 
-    if (r->connection->ssl == NULL
-        || SSL_get_verify_result(r->connection->ssl->connection) != X509_V_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    cert = SSL_get_peer_certificate(r->connection->ssl->connection);
+    cert = ngx_http_rms_cert_verified(r);
     if (cert == NULL) {
         return NGX_DECLINED;
     }
@@ -92,6 +90,47 @@ ngx_http_rms_cert_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 }
 
 
+/*
+ * By this very server: without SNI the handshake is that of the first server of
+ * the address, which may trust others, and the Host header comes later.
+ */
+
+static X509 *
+ngx_http_rms_cert_verified(ngx_http_request_t *r)
+{
+    X509                     *cert;
+    ngx_ssl_conn_t           *ssl;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    if (r->connection->ssl == NULL) {
+        return NULL;
+    }
+
+    ssl = r->connection->ssl->connection;
+    cert = SSL_get_peer_certificate(ssl);
+
+    if (cert == NULL) {
+        return NULL;
+    }
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+    if (SSL_get_verify_result(ssl) == X509_V_OK
+        && SSL_get_SSL_CTX(ssl) == sscf->ssl.ctx)
+    {
+        return cert;
+    }
+
+    ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 0,
+                       "certificate not used: the TLS handshake was with "
+                       "another server of this address; does the client send "
+                       "the name of this one (SNI)?");
+    X509_free(cert);
+
+    return NULL;
+}
+
+
 /* As the rule that would name it.  It is known to be in no group. */
 
 static rms_rc_e
@@ -118,25 +157,124 @@ ngx_http_rms_cert_name(ngx_http_rms_caller_t *caller)
 }
 
 
-/* The same for each leg: nginx makes no new certificate within a connection. */
+/*
+ * The same for each leg: nginx makes no new certificate within a connection.
+ * Where the binding is not known, that of a client is a wrong one.
+ */
 
 void
 ngx_http_rms_binding(ngx_http_request_t *r, ngx_http_rms_loc_conf_t *rlcf,
     rms_gss_login_t *login)
 {
-    X509  *cert;
-
     login->cbind_mode = (rms_cbind_mode_e) rlcf->binding;
 
     if (rlcf->binding == RMS_CBIND_OFF || r->connection->ssl == NULL) {
         return;
     }
 
-    cert = SSL_get_certificate(r->connection->ssl->connection);
+    ngx_http_rms_binding_of(r->connection->ssl->connection, &login->cbind);
+
+    if (login->cbind.len == 0) {
+        login->cbind.data[0] = '?';
+        login->cbind.len = 1;
+    }
+}
+
+
+/*
+ * A TLS session that is resumed sends no certificate, and OpenSSL then names
+ * the last one configured: the client goes by the one it got at first.
+ */
+
+static void
+ngx_http_rms_binding_of(ngx_ssl_conn_t *ssl, rms_cbind_t *binding)
+{
+    void    *data;
+    X509    *cert;
+    size_t   len;
+
+    cert = SSL_get_certificate(ssl);
+
+    if (SSL_session_reused(ssl)) {
+
+        if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), &data, &len)
+            && len != 0 && len <= RMS_CBIND_MAX)
+        {
+            ngx_memcpy(binding->data, data, len);
+            binding->len = len;
+            return;
+        }
+
+        cert = ngx_http_rms_binding_cert(ssl);
+    }
 
     if (cert) {
-        (void) rms_cbind_server(cert, &login->cbind);
+        (void) rms_cbind_server(cert, binding);
     }
+}
+
+
+/*
+ * Sessions kept by the server know no more than their cipher before TLS 1.3:
+ * it tells the key of the certificate.
+ */
+
+static X509 *
+ngx_http_rms_binding_cert(ngx_ssl_conn_t *ssl)
+{
+    int         more, rsa;
+    X509       *cert;
+    EVP_PKEY   *key;
+
+    if (SSL_version(ssl) >= TLS1_3_VERSION) {
+        return NULL;
+    }
+
+    rsa = SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(ssl)) == NID_auth_rsa;
+
+    /* of this connection alone, whose handshake is over */
+
+    for (more = SSL_set_current_cert(ssl, SSL_CERT_SET_FIRST);
+         more == 1;
+         more = SSL_set_current_cert(ssl, SSL_CERT_SET_NEXT))
+    {
+        cert = SSL_get_certificate(ssl);
+        key = X509_get0_pubkey(cert);
+
+        if (key && (EVP_PKEY_base_id(key) != EVP_PKEY_EC) == rsa) {
+            return cert;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A ticket is issued: the binding goes along, for those who come back. */
+
+static int
+ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl, void *data)
+{
+    rms_cbind_t  binding;
+
+    if (SSL_session_reused(ssl)) {
+        return 1;
+    }
+
+    binding.len = 0;
+
+    ngx_http_rms_binding_of(ssl, &binding);
+
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), binding.data,
+                                           binding.len);
+}
+
+
+void
+ngx_http_rms_binding_sessions(SSL_CTX *ssl)
+{
+    (void) SSL_CTX_set_session_ticket_cb(ssl, ngx_http_rms_binding_keep, NULL,
+                                         NULL);
 }
 
 #else

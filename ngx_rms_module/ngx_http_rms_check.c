@@ -38,6 +38,8 @@ static ngx_int_t ngx_http_rms_visit_tree(ngx_http_rms_check_t *check,
     ngx_http_location_tree_node_t *node, ngx_http_rms_visit_pt visit);
 static ngx_int_t ngx_http_rms_check_pass(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_rms_passing(ngx_http_rms_check_t *check,
+    ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_rms_check_body(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf);
 static ngx_int_t ngx_http_rms_check_handler(ngx_http_rms_check_t *check,
@@ -305,7 +307,8 @@ ngx_http_rms_check_pass(ngx_http_rms_check_t *check,
         return NGX_OK;
     }
 
-    if (ngx_http_rms_check_body(check, clcf) != NGX_OK
+    if (ngx_http_rms_passing(check, clcf) != NGX_OK
+        || ngx_http_rms_check_body(check, clcf) != NGX_OK
         || ngx_http_rms_check_licensors(check, rlcf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -338,6 +341,27 @@ ngx_http_rms_check_pass(ngx_http_rms_check_t *check,
 }
 
 
+/* "explain" tells of each. */
+
+static ngx_int_t
+ngx_http_rms_passing(ngx_http_rms_check_t *check,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_rms_passing_t  *passing;
+
+    passing = ngx_array_push(&check->rmcf->passing);
+    if (passing == NULL) {
+        return NGX_ERROR;
+    }
+
+    passing->server = check->cscf->server_name;
+    passing->location = clcf->name;
+    passing->conf = clcf->loc_conf[ngx_http_rms_module.ctx_index];
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_rms_check_body(ngx_http_rms_check_t *check,
     ngx_http_core_loc_conf_t *clcf)
@@ -365,7 +389,13 @@ ngx_http_rms_check_body(ngx_http_rms_check_t *check,
                            rlcf->pass_file, rlcf->pass_line);
     }
 
-    if (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
+    /* partners are meant to be; they do not mix with others */
+
+    if (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF
+        && (list == NULL || list->rules->n == 0
+            || list->rules->rules[0].role != RMS_ROLE_PARTNER
+            || list->rules->rules[0].kind != RMS_ACL_ANY))
+    {
         ngx_log_error(NGX_LOG_WARN, check->cf->log, 0,
                       "\"rms_pass\" in %s:%ui has \"rms_auth off\": every "
                       "caller is anonymous and only \"rms_allow ... any\" "
@@ -680,6 +710,14 @@ ngx_http_rms_check_keytabs(ngx_conf_t *cf, ngx_http_rms_main_conf_t *rmcf)
     if (rmcf->keytabs.nelts && rmcf->krb5_pool == NULL) {
         rmcf->krb5_pool = ngx_thread_pool_add(cf, NULL);
         if (rmcf->krb5_pool == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (rmcf->krb5_pool == rmcf->ntlm_pool) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"krb5\" and \"ntlm\" in \"rms_thread_pool\" are "
+                          "one pool, \"default\"; write a \"thread_pool\" of "
+                          "its own for \"ntlm\"");
             return NGX_ERROR;
         }
     }

@@ -18,14 +18,20 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_rms_check_ntlm(ngx_http_rms_place_t *place);
+static void ngx_http_rms_check_headers(ngx_http_rms_place_t *place);
 static ngx_int_t ngx_http_rms_check_cert(ngx_http_rms_place_t *place);
 static ngx_int_t ngx_http_rms_check_session(ngx_http_rms_place_t *place);
+static ngx_int_t ngx_http_rms_check_cookie(ngx_http_rms_place_t *place);
+static ngx_int_t ngx_http_rms_check_cookie_name(ngx_http_rms_place_t *place,
+    ngx_str_t *name);
+static ngx_uint_t ngx_http_rms_has_tls(ngx_http_rms_place_t *place);
 static ngx_uint_t ngx_http_rms_realip(ngx_http_rms_place_t *place);
 static ngx_int_t ngx_http_rms_check_binding(ngx_http_rms_place_t *place);
 static ngx_int_t ngx_http_rms_check_partner(ngx_http_rms_place_t *place);
 #if (NGX_HTTP_SSL)
 static ngx_int_t ngx_http_rms_check_bindable(ngx_http_rms_place_t *place,
     SSL_CTX *ssl);
+static void ngx_http_rms_check_tickets(ngx_http_rms_place_t *place);
 #endif
 
 
@@ -40,6 +46,9 @@ typedef struct {
 } ngx_http_rms_realip_t;
 
 #define NGX_HTTP_RMS_REALIP_PROXY  3
+
+/* bytes of an Authorization header with a ticket of about 1,000 groups */
+#define NGX_HTTP_RMS_TICKET_HEADER  (16 * 1024)
 
 
 ngx_int_t
@@ -73,7 +82,37 @@ ngx_http_rms_check_callers(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         return NGX_ERROR;
     }
 
+    ngx_http_rms_check_headers(&place);
+
     return NGX_OK;
+}
+
+
+/*
+ * Where groups count, tickets have them: 1,000 take 13 kB in base64.  nginx
+ * answers a header that does not fit before anybody is asked.
+ */
+
+static void
+ngx_http_rms_check_headers(ngx_http_rms_place_t *place)
+{
+    size_t  size;
+
+    size = place->cscf->large_client_header_buffers.size;
+
+    if (!(place->rlcf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE)
+        || place->rlcf->list == NULL
+        || !place->rlcf->list->rules->wants_sids
+        || size >= NGX_HTTP_RMS_TICKET_HEADER)
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, place->cf->log, 0,
+                  "rules by \"sid=\" in location \"%V\", but tickets of "
+                  "accounts in many groups do not fit into header buffers of "
+                  "%uz bytes; write \"large_client_header_buffers 8 64k;\" "
+                  "into the server", &place->clcf->name, size);
 }
 
 
@@ -172,7 +211,86 @@ ngx_http_rms_check_session(ngx_http_rms_place_t *place)
         return NGX_ERROR;
     }
 
+    return ngx_http_rms_check_cookie(place);
+}
+
+
+/* Clients keep cookies of such names over TLS alone (RFC 6265bis 4.1.3). */
+
+static ngx_int_t
+ngx_http_rms_check_cookie(ngx_http_rms_place_t *place)
+{
+    ngx_str_t  *name;
+
+    name = &place->rlcf->session_name;
+
+    if (place->rlcf->session != NGX_HTTP_RMS_SESSION_COOKIE) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_rms_check_cookie_name(place, name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_rms_has_tls(place)
+        || (ngx_strncasecmp(name->data, (u_char *) "__Host-", 7) != 0
+            && ngx_strncasecmp(name->data, (u_char *) "__Secure-", 9) != 0))
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                  "\"rms_session cookie name=%V\" in location \"%V\" of a "
+                  "server without TLS: clients drop such a cookie; write "
+                  "\"listen 443 ssl;\" and \"ssl_certificate\", or another "
+                  "name", name, &place->clcf->name);
+
+    return NGX_ERROR;
+}
+
+
+/* Clients send a cookie to all locations of a host: none passes it on. */
+
+static ngx_int_t
+ngx_http_rms_check_cookie_name(ngx_http_rms_place_t *place, ngx_str_t *name)
+{
+    ngx_str_t                 *names;
+    ngx_uint_t                 i;
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(place->cf, ngx_http_rms_module);
+
+    names = rmcf->cookies.elts;
+
+    for (i = 0; i < rmcf->cookies.nelts; i++) {
+        if (rms_str_eq(&names[i], name)) {
+            return NGX_OK;
+        }
+    }
+
+    names = ngx_array_push(&rmcf->cookies);
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    *names = *name;
+
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_rms_has_tls(ngx_http_rms_place_t *place)
+{
+#if (NGX_HTTP_SSL)
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = place->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+    return sscf->ssl.ctx != NULL;
+#else
+    return 0;
+#endif
 }
 
 
@@ -217,6 +335,8 @@ ngx_http_rms_check_binding(ngx_http_rms_place_t *place)
     sscf = place->cscf->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 
     if (sscf->ssl.ctx) {
+        ngx_http_rms_check_tickets(place);
+
         return ngx_http_rms_check_bindable(place, sscf->ssl.ctx);
     }
 
@@ -242,6 +362,29 @@ ngx_http_rms_check_binding(ngx_http_rms_place_t *place)
 
 
 #if (NGX_HTTP_SSL)
+
+/* OpenSSL asks the first server of the address, whichever SNI selects. */
+
+static void
+ngx_http_rms_check_tickets(ngx_http_rms_place_t *place)
+{
+    ngx_uint_t                  i;
+    ngx_http_ssl_srv_conf_t    *sscf;
+    ngx_http_core_srv_conf_t  **cscf;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(place->cf, ngx_http_core_module);
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        sscf = cscf[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
+
+        if (sscf->ssl.ctx) {
+            ngx_http_rms_binding_sessions(sscf->ssl.ctx);
+        }
+    }
+}
+
 
 /* Certificates whose binding no two clients compute alike. */
 
@@ -277,41 +420,30 @@ ngx_http_rms_check_bindable(ngx_http_rms_place_t *place, SSL_CTX *ssl)
 #endif
 
 
-/*
- * Partners are anonymous and have a place of their own: where others log in, a
- * challenge would keep them out, or "any" let others in.
- */
+/* Partners have a place of their own: see ngx_http_rms_partner_mix(). */
 
 static ngx_int_t
 ngx_http_rms_check_partner(ngx_http_rms_place_t *place)
 {
-    ngx_uint_t             i;
-    rms_acl_rule_t        *rule, *partner, *other;
-    ngx_http_rms_rules_t  *rules;
+    const char            *why;
+    ngx_http_rms_list_t   *list;
+    const rms_acl_rule_t  *rule;
 
-    rules = place->rlcf->list ? place->rlcf->list->rules : NULL;
+    list = place->rlcf->list;
 
-    if (rules == NULL || place->rlcf->pass == NULL) {
+    if (list == NULL || place->rlcf->pass == NULL) {
         return NGX_OK;
     }
 
-    partner = NULL;
-    other = NULL;
+    list->relays = 1;
 
-    for (i = 0; i < rules->n; i++) {
-        rule = &rules->rules[i];
-
-        if (rule->role == RMS_ROLE_PARTNER && rule->kind == RMS_ACL_ANY) {
-            partner = rule;
-
-        } else {
-            other = rule;
-        }
+    if (place->rlcf->auth != NGX_HTTP_RMS_AUTH_OFF) {
+        list->logins = 1;
     }
 
-    if (partner == NULL
-        || (other == NULL && place->rlcf->auth == NGX_HTTP_RMS_AUTH_OFF))
-    {
+    rule = ngx_http_rms_partner_mix(list, list->rules, &why);
+
+    if (rule == NULL) {
         return NGX_OK;
     }
 
@@ -319,9 +451,8 @@ ngx_http_rms_check_partner(ngx_http_rms_place_t *place)
                   "\"rms_allow partner any\" in %V:%ui is for anonymous "
                   "partners, but location \"%V\" %s; give partners a server "
                   "or location of their own, with \"rms_auth off;\" and no "
-                  "other rule", &partner->file, (ngx_uint_t) partner->line,
-                  &place->clcf->name, other ? "has other callers too"
-                                            : "asks for a login");
+                  "other rule", &rule->file, (ngx_uint_t) rule->line,
+                  &place->clcf->name, why);
 
     return NGX_ERROR;
 }

@@ -60,6 +60,11 @@ ngx_http_rms_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->nameless, cf->pool, 4,
                           sizeof(ngx_http_rms_nameless_t))
+           != NGX_OK
+        || ngx_array_init(&rmcf->cookies, cf->pool, 1, sizeof(ngx_str_t))
+           != NGX_OK
+        || ngx_array_init(&rmcf->passing, cf->pool, 4,
+                          sizeof(ngx_http_rms_passing_t))
            != NGX_OK)
     {
         return NULL;

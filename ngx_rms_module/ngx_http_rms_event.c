@@ -334,7 +334,7 @@ ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf,
 
     if (list->file) {
         (void) ngx_http_rms_tell(rmcf->zone, &list->file->path,
-                                 list->rules->hash);
+                                 list->rules->own_hash);
     }
 
     if (list->rules->n == 0) {
@@ -344,19 +344,27 @@ ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf,
 }
 
 
-/* 1004 again, when a file has changed: by one of the workers. */
+/* 1004 again, when a file has changed: once, by one of the workers. */
 
 void
 ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
-    ngx_http_rms_acl_file_t *file, ngx_http_rms_rules_t *old,
-    ngx_http_rms_rules_t *now, ngx_log_t *log)
+    ngx_http_rms_acl_file_t *file, ngx_log_t *log)
 {
-    size_t           i;
-    rms_mem_t        mem;
-    ngx_pool_t      *pool;
-    rms_acl_diff_t  *diff;
+    size_t                  i, n;
+    rms_mem_t               mem;
+    ngx_pool_t             *pool;
+    rms_acl_diff_t         *diff;
+    ngx_http_rms_list_t   **lists;
+    ngx_http_rms_rules_t   *old, *now;
 
-    if (!ngx_http_rms_tell(rmcf->zone, &file->path, now->hash)) {
+    lists = file->lists.elts;
+    old = lists[0]->rules;
+    now = lists[0]->next;
+    n = now->n - now->own;
+
+    if (old->own_hash == now->own_hash
+        || !ngx_http_rms_tell(rmcf->zone, &file->path, now->own_hash))
+    {
         return;
     }
 
@@ -371,14 +379,14 @@ ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
     mem = ngx_http_rms_mem(pool);
     diff = ngx_palloc(pool, sizeof(rms_acl_diff_t));
 
-    if (diff && rms_acl_diff(old->rules, old->n, now->rules, now->n, &mem,
-                             diff)
+    if (diff && rms_acl_diff(old->rules + old->own, old->n - old->own,
+                             now->rules + now->own, n, &mem, diff)
                 == RMS_OK)
     {
         ngx_http_rms_event(NGX_LOG_NOTICE, log, 1004,
                            "list changed: file=\"%V\" rules=%uz hash=%08xD "
                            "added=%uz removed=%uz role_changed=%uz%s",
-                           &file->path, now->n, now->hash, diff->added,
+                           &file->path, n, now->own_hash, diff->added,
                            diff->removed, diff->changed,
                            diff->reordered ? " reordered" : "");
 
@@ -388,7 +396,7 @@ ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
         }
     }
 
-    if (now->n == 0) {
+    if (n == 0) {
         ngx_http_rms_event(NGX_LOG_WARN, log, 2003,
                            "list empty: \"%V\" has no rules, nobody is "
                            "admitted by it", &file->path);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "rms_cookie.h"
 
 #include <openssl/crypto.h>
 
@@ -22,6 +23,8 @@ static ngx_int_t ngx_http_rms_keep_headers(ngx_http_request_t *r,
     rms_rewrite_rule_e rewrite);
 static ngx_uint_t ngx_http_rms_dropped(ngx_table_elt_t *h,
     rms_rewrite_rule_e rewrite);
+static ngx_int_t ngx_http_rms_keep_cookies(ngx_http_request_t *r,
+    ngx_table_elt_t *h);
 static ngx_int_t ngx_http_rms_prepare_media(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
@@ -363,7 +366,7 @@ ngx_http_rms_keep_headers(ngx_http_request_t *r, rms_rewrite_rule_e rewrite)
     ngx_uint_t        i;
     ngx_list_t        kept;
     ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *copy;
+    ngx_table_elt_t  *h, *copy, line;
 
     if (ngx_list_init(&kept, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) {
         return NGX_ERROR;
@@ -378,12 +381,22 @@ ngx_http_rms_keep_headers(ngx_http_request_t *r, rms_rewrite_rule_e rewrite)
                 continue;
             }
 
+            line = h[i];
+
+            if (ngx_http_rms_keep_cookies(r, &line) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            if (line.value.len == 0 && h[i].value.len != 0) {
+                continue;
+            }
+
             copy = ngx_list_push(&kept);
             if (copy == NULL) {
                 return NGX_ERROR;
             }
 
-            *copy = h[i];
+            *copy = line;
         }
     }
 
@@ -393,6 +406,43 @@ ngx_http_rms_keep_headers(ngx_http_request_t *r, rms_rewrite_rule_e rewrite)
 
     if (kept.last == &kept.part) {
         r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Our cookies go; a line with nothing else in it becomes empty. */
+
+static ngx_int_t
+ngx_http_rms_keep_cookies(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    rms_str_t                  left;
+    ngx_str_t                 *names;
+    ngx_uint_t                 i;
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    if (rmcf->cookies.nelts == 0
+        || !ngx_http_rms_header_is(h, "Cookie", sizeof("Cookie") - 1))
+    {
+        return NGX_OK;
+    }
+
+    names = rmcf->cookies.elts;
+
+    for (i = 0; i < rmcf->cookies.nelts; i++) {
+
+        left.data = ngx_pnalloc(r->pool, h->value.len + 1);
+        if (left.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (rms_cookie_without(&h->value, &names[i], &left)) {
+            left.data[left.len] = '\0';
+            h->value = left;
+        }
     }
 
     return NGX_OK;

@@ -52,7 +52,8 @@ ngx_http_rms_json_add(ngx_http_rms_json_t *js, u_char *text, size_t len)
         cl = ngx_alloc_chain_link(js->pool);
 
         if (cl == NULL
-            || (cl->buf = ngx_create_temp_buf(js->pool, ngx_max(len, 8192))) == NULL)
+            || (cl->buf = ngx_create_temp_buf(js->pool, ngx_max(len, 8192)))
+               == NULL)
         {
             js->failed = 1;
             return;
@@ -104,11 +105,6 @@ ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
     const rms_str_t *value)
 {
     rms_str_t  cut;
-    ngx_str_t  s;
-
-    if (js->failed) {
-        return;
-    }
 
     cut = *value;
 
@@ -116,7 +112,23 @@ ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
         cut.len = RMS_TEXT_CAP / 2;
     }
 
-    s.len = rms_text_json(NULL, &cut);
+    ngx_http_rms_json_line(js, name, &cut);
+}
+
+
+/* Whole, for what we wrote ourselves: at most 600 bytes. */
+
+void
+ngx_http_rms_json_line(ngx_http_rms_json_t *js, const char *name,
+    const rms_str_t *value)
+{
+    ngx_str_t  s;
+
+    if (js->failed) {
+        return;
+    }
+
+    s.len = rms_text_json(NULL, value);
     s.data = ngx_pnalloc(js->pool, s.len + 1);
 
     if (s.data == NULL) {
@@ -124,7 +136,7 @@ ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
         return;
     }
 
-    (void) rms_text_json(s.data, &cut);
+    (void) rms_text_json(s.data, value);
 
     if (name) {
         ngx_http_rms_json(js, "%s\"%s\":\"%V\"", js->comma ? "," : "", name,

@@ -68,6 +68,12 @@
 /* milliseconds a login may stay on the thread pool before it is given up */
 #define NGX_HTTP_RMS_TASK_TIMEOUT  30000
 
+/*
+ * and how long a worker that leaves waits for its thread then: winbind's own
+ * client gives up after five minutes, and is asked a second time
+ */
+#define NGX_HTTP_RMS_ORPHAN_TIMEOUT  (15 * 60 * 1000)
+
 /* milliseconds a half-done handshake may wait for its next leg */
 #define NGX_HTTP_RMS_LEG_TIMEOUT   30000
 
@@ -90,6 +96,7 @@
 
 
 typedef struct ngx_http_rms_ctx_s   ngx_http_rms_ctx_t;
+typedef struct ngx_http_rms_explain_s  ngx_http_rms_explain_t;
 typedef struct ngx_http_rms_task_s  ngx_http_rms_task_t;
 
 
@@ -202,7 +209,7 @@ typedef struct {
     ngx_http_rms_stamp_t         stamp;
     time_t                       looked;        /* and found unchanged */
     ngx_uint_t                   failed;
-    ngx_uint_t                   slot;          /* in the zone */
+    ngx_str_t                    text;          /* at load only */
 } ngx_http_rms_acl_file_t;
 
 
@@ -250,6 +257,8 @@ typedef struct {
     ngx_array_t                  acl_files;     /* ... _acl_file_t * */
     ngx_array_t                  identities;    /* ngx_http_rms_identity_t * */
     ngx_array_t                  nameless;      /* ngx_http_rms_nameless_t */
+    ngx_array_t                  passing;       /* ngx_http_rms_passing_t */
+    ngx_array_t                  cookies;       /* names, ngx_str_t */
     ngx_flag_t                   redis;
     ngx_str_t                    seal_key_file;
 } ngx_http_rms_main_conf_t;
@@ -263,8 +272,9 @@ typedef struct {
 typedef struct {
     rms_acl_rule_t              *rules;
     size_t                       n;
+    size_t                       own;           /* index: those of the file */
+    uint32_t                     own_hash;
     uint32_t                     hash;
-    time_t                       loaded;
     ngx_uint_t                   wants_sids;
     ngx_uint_t                   refs;
     ngx_pool_t                  *pool;          /* NULL: the cycle's */
@@ -278,6 +288,8 @@ typedef struct {
     ngx_http_rms_acl_file_t     *file;          /* or NULL */
     ngx_http_rms_rules_t        *rules;
     ngx_http_rms_rules_t        *next;          /* while a file is read */
+    ngx_uint_t                   relays;        /* of an rms_pass ... */
+    ngx_uint_t                   logins;        /* ... that asks for a login */
 } ngx_http_rms_list_t;
 
 
@@ -320,6 +332,15 @@ typedef struct {
 } ngx_http_rms_nameless_t;
 
 
+/* A location of rms_pass. */
+
+typedef struct {
+    ngx_str_t                    server;
+    ngx_str_t                    location;
+    ngx_http_rms_loc_conf_t     *conf;
+} ngx_http_rms_passing_t;
+
+
 /*
  * Who was identified, however that was done: in a pool of its own, since the
  * requests of a connection share it.  Constant, but for the time it was seen.
@@ -328,7 +349,7 @@ typedef struct {
 typedef struct {
     ngx_pool_t                  *pool;
     ngx_uint_t                   refs;
-    rms_session_mech_e                   mech;
+    rms_session_mech_e           mech;
     ngx_str_t                    account;       /* empty: a certificate's */
     ngx_str_t                    name;          /* for lines, never empty */
     ngx_str_t                    service;
@@ -342,6 +363,7 @@ typedef struct {
     u_char                       scope[NGX_HTTP_RMS_SCOPE];
     unsigned                     foreign:1;
     unsigned                     bound:1;       /* to the TLS channel */
+    unsigned                     unasked:1;     /* for its SIDs */
 } ngx_http_rms_caller_t;
 
 
@@ -349,7 +371,7 @@ typedef struct {
 
 typedef struct {
     rms_gss_context_t           *context;
-    rms_session_mech_e                   mech;
+    rms_session_mech_e           mech;
     ngx_uint_t                   legs;
     u_char                      *scope;
     ngx_event_t                  expire;
@@ -430,6 +452,8 @@ struct ngx_http_rms_ctx_s {
     /* 9 account */
     ngx_uint_t                   accounting;
     rms_outcome_t                outcome;
+
+    ngx_http_rms_explain_t      *explain;       /* while it asks the KDC */
 
     u_char                       id[33];        /* hex, NUL-terminated */
 };
@@ -599,8 +623,7 @@ void ngx_http_rms_log_caller(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
 void ngx_http_rms_log_lists(ngx_cycle_t *cycle,
     ngx_http_rms_main_conf_t *rmcf);
 void ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
-    ngx_http_rms_acl_file_t *file, ngx_http_rms_rules_t *old,
-    ngx_http_rms_rules_t *now, ngx_log_t *log);
+    ngx_http_rms_acl_file_t *file, ngx_log_t *log);
 ngx_str_t ngx_http_rms_escape(ngx_pool_t *pool, const rms_str_t *value);
 
 /* ngx_http_rms_filter_module.c */
@@ -656,6 +679,8 @@ void ngx_http_rms_json_open(ngx_http_rms_json_t *js, const char *name,
 void ngx_http_rms_json_close(ngx_http_rms_json_t *js, char bracket);
 void ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
     const rms_str_t *value);
+void ngx_http_rms_json_line(ngx_http_rms_json_t *js, const char *name,
+    const rms_str_t *value);
 void ngx_http_rms_json_number(ngx_http_rms_json_t *js, const rms_str_t *name,
     ngx_atomic_uint_t value);
 void ngx_http_rms_json_value(ngx_http_rms_json_t *js, const char *name,
@@ -668,6 +693,16 @@ ngx_int_t ngx_http_rms_json_send(ngx_http_request_t *r,
 char *ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_rms_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_rms_admit(ngx_http_request_t *r, ngx_uint_t methods,
+    const char *allow);
+ngx_int_t ngx_http_rms_arguments(ngx_http_request_t *r, ngx_str_t *names,
+    ngx_str_t *values);
+ngx_int_t ngx_http_rms_wrong(ngx_http_request_t *r, ngx_uint_t status,
+    const char *text);
+
+/* ngx_http_rms_explain.c */
+
+ngx_int_t ngx_http_rms_explain_handler(ngx_http_request_t *r);
 
 /* ngx_http_rms_session.c */
 
@@ -680,6 +715,11 @@ ngx_int_t ngx_http_rms_session_find(ngx_http_request_t *r,
 void ngx_http_rms_session_begin(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 void ngx_http_rms_session_unbind(ngx_http_request_t *r);
+void ngx_http_rms_last_login(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+ngx_int_t ngx_http_rms_last_login_read(ngx_http_request_t *r,
+    const rms_str_t *account, ngx_pool_t *pool, rms_sid_set_t *sids,
+    time_t *when, ngx_uint_t *foreign);
 
 /* ngx_http_rms_rules.c */
 
@@ -691,6 +731,8 @@ ngx_http_rms_rules_t *ngx_http_rms_rules_hold(ngx_http_rms_list_t *list);
 void ngx_http_rms_rules_free(ngx_http_rms_rules_t *rules);
 void ngx_http_rms_acl_file_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_acl_file_t *file, ngx_log_t *log);
+const rms_acl_rule_t *ngx_http_rms_partner_mix(ngx_http_rms_list_t *list,
+    ngx_http_rms_rules_t *rules, const char **why);
 rms_acl_regex_t ngx_http_rms_regex(ngx_pool_t *pool);
 
 /* ngx_http_rms_watch.c */
@@ -730,7 +772,7 @@ uint64_t ngx_http_rms_revoked(ngx_http_rms_zone_t *zone,
     const rms_str_t *account);
 ngx_uint_t ngx_http_rms_caller_revoked(ngx_http_request_t *r,
     ngx_http_rms_caller_t *caller);
-void ngx_http_rms_revoke(ngx_http_request_t *r, const rms_str_t *account);
+ngx_int_t ngx_http_rms_revoke_handler(ngx_http_request_t *r);
 
 /* ngx_http_rms_backoff.c */
 
@@ -745,6 +787,9 @@ ngx_int_t ngx_http_rms_cert_identify(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 void ngx_http_rms_binding(ngx_http_request_t *r,
     ngx_http_rms_loc_conf_t *rlcf, rms_gss_login_t *login);
+#if (NGX_HTTP_SSL)
+void ngx_http_rms_binding_sessions(SSL_CTX *ssl);
+#endif
 ngx_uint_t ngx_http_rms_tls(ngx_http_request_t *r);
 
 

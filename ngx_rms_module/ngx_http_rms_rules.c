@@ -26,7 +26,11 @@ static ngx_http_rms_rules_t *ngx_http_rms_rules_again(
     rms_acl_text_error_t *error);
 static void ngx_http_rms_rules_error(rms_acl_text_error_t *error,
     const char *why);
-static void ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules);
+static void ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules, size_t own);
+static uint32_t ngx_http_rms_rules_hash(ngx_http_rms_rules_t *rules,
+    size_t first);
+static ngx_uint_t ngx_http_rms_rules_mixed(ngx_http_rms_list_t *list,
+    ngx_http_rms_rules_t *rules, rms_acl_text_error_t *error);
 static const char *ngx_http_rms_acl_file_text(ngx_http_rms_acl_file_t *file,
     ngx_pool_t *pool, ngx_str_t *text);
 static void ngx_http_rms_acl_file_again(ngx_http_rms_main_conf_t *rmcf,
@@ -180,7 +184,6 @@ ngx_http_rms_list_add(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
 static ngx_int_t
 ngx_http_rms_list_load(ngx_conf_t *cf, ngx_http_rms_list_t *list)
 {
-    ngx_str_t              text;
     const char            *why;
     rms_acl_text_error_t   error;
 
@@ -193,12 +196,16 @@ ngx_http_rms_list_load(ngx_conf_t *cf, ngx_http_rms_list_t *list)
 
         list->rules->rules = list->allow->elts;
         list->rules->n = list->allow->nelts;
-        ngx_http_rms_rules_close(list->rules);
+        ngx_http_rms_rules_close(list->rules, list->rules->n);
 
         return NGX_OK;
     }
 
-    why = ngx_http_rms_acl_file_text(list->file, cf->temp_pool, &text);
+    /* read once, so that all lists have the same version of it */
+
+    why = list->file->text.data
+          ? NULL : ngx_http_rms_acl_file_text(list->file, cf->temp_pool,
+                                              &list->file->text);
 
     if (why) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"rms_acl_file\" \"%V\" %s",
@@ -206,7 +213,8 @@ ngx_http_rms_list_load(ngx_conf_t *cf, ngx_http_rms_list_t *list)
         return NGX_ERROR;
     }
 
-    list->rules = ngx_http_rms_rules_read(list, &text, cf->pool, &error);
+    list->rules = ngx_http_rms_rules_read(list, &list->file->text, cf->pool,
+                                          &error);
 
     if (list->rules == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -303,7 +311,7 @@ ngx_http_rms_rules_read(ngx_http_rms_list_t *list, ngx_str_t *text,
     rules->rules = read.rules;
     rules->n = read.n;
 
-    ngx_http_rms_rules_close(rules);
+    ngx_http_rms_rules_close(rules, read.n_before);
 
     return rules;
 }
@@ -327,7 +335,7 @@ ngx_http_rms_rules_again(ngx_http_rms_list_t *list, ngx_str_t *text,
 
     rules = ngx_http_rms_rules_read(list, text, pool, error);
 
-    if (rules == NULL) {
+    if (rules == NULL || ngx_http_rms_rules_mixed(list, rules, error)) {
         ngx_destroy_pool(pool);
         return NULL;
     }
@@ -348,10 +356,20 @@ ngx_http_rms_rules_error(rms_acl_text_error_t *error, const char *why)
 }
 
 
+static void
+ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules, size_t own)
+{
+    rules->own = own;
+    rules->own_hash = ngx_http_rms_rules_hash(rules, own);
+    rules->hash = ngx_http_rms_rules_hash(rules, 0);
+    rules->wants_sids = rms_acl_wants_sids(rules->rules, rules->n);
+}
+
+
 /* The hash says whether two nodes, or two times, have the same rules. */
 
-static void
-ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules)
+static uint32_t
+ngx_http_rms_rules_hash(ngx_http_rms_rules_t *rules, size_t first)
 {
     size_t           i;
     uint32_t         hash;
@@ -359,7 +377,7 @@ ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules)
 
     ngx_crc32_init(hash);
 
-    for (i = 0; i < rules->n; i++) {
+    for (i = first; i < rules->n; i++) {
         rule = &rules->rules[i];
 
         ngx_crc32_update(&hash, (u_char *) &rule->role, sizeof(rule->role));
@@ -369,9 +387,71 @@ ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules)
 
     ngx_crc32_final(hash);
 
-    rules->hash = hash;
-    rules->loaded = ngx_time();
-    rules->wants_sids = rms_acl_wants_sids(rules->rules, rules->n);
+    return hash;
+}
+
+
+/*
+ * Partners are anonymous and have a place of their own: where others log in, a
+ * challenge would keep them out, or "any" let others in.  NULL, or the rule
+ * that admits them to another place, and why not there.
+ */
+
+const rms_acl_rule_t *
+ngx_http_rms_partner_mix(ngx_http_rms_list_t *list,
+    ngx_http_rms_rules_t *rules, const char **why)
+{
+    size_t                 i;
+    const rms_acl_rule_t  *rule, *partner;
+
+    if (!list->relays) {
+        return NULL;
+    }
+
+    partner = NULL;
+    *why = list->logins ? "asks for a login" : NULL;
+
+    for (i = 0; i < rules->n; i++) {
+        rule = &rules->rules[i];
+
+        if (rule->role == RMS_ROLE_PARTNER && rule->kind == RMS_ACL_ANY) {
+            partner = rule;
+
+        } else {
+            *why = "has other callers too";
+        }
+    }
+
+    return *why ? partner : NULL;
+}
+
+
+/* What is refused at load does not come in by a file either. */
+
+static ngx_uint_t
+ngx_http_rms_rules_mixed(ngx_http_rms_list_t *list,
+    ngx_http_rms_rules_t *rules, rms_acl_text_error_t *error)
+{
+    u_char                *p;
+    const char            *why;
+    const rms_acl_rule_t  *rule;
+
+    rule = ngx_http_rms_partner_mix(list, rules, &why);
+
+    if (rule == NULL) {
+        return 0;
+    }
+
+    error->line = rule->line;
+
+    p = ngx_snprintf((u_char *) error->text, sizeof(error->text) - 1,
+                     "\"partner any\" is for anonymous partners, but a "
+                     "location of this list %s; give partners a server or "
+                     "location of their own, with \"rms_auth off;\" and no "
+                     "other rule", why);
+    *p = '\0';
+
+    return 1;
 }
 
 
@@ -434,7 +514,16 @@ ngx_http_rms_acl_file_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_file_info_t       fi;
     rms_acl_text_error_t  error;
 
+    if (file->lists.nelts == 0) {
+        return;
+    }
+
     if (ngx_file_info(file->path.data, &fi) == NGX_FILE_ERROR) {
+
+        if (file->stamp.inode) {
+            file->failed = 0;
+        }
+
         ngx_http_rms_rules_error(&error, "it is not there, or not to be read");
         ngx_http_rms_acl_file_failed(rmcf, file, log, &error);
         ngx_memzero(&file->stamp, sizeof(ngx_http_rms_stamp_t));
@@ -513,11 +602,11 @@ ngx_http_rms_acl_file_swap(ngx_http_rms_main_conf_t *rmcf,
         }
     }
 
+    ngx_http_rms_log_change(rmcf, file, log);
+
     for (i = 0; i < file->lists.nelts; i++) {
         old = lists[i]->rules;
         lists[i]->rules = lists[i]->next;
-
-        ngx_http_rms_log_change(rmcf, file, old, lists[i]->rules, log);
         ngx_http_rms_rules_free(old);
     }
 

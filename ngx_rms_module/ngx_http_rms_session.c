@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_rms_session_connection(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 static ngx_uint_t ngx_http_rms_session_over(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_caller_t *caller);
+static ngx_uint_t ngx_http_rms_session_short(ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_caller_t *caller);
 static ngx_uint_t ngx_http_rms_session_shared(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rms_session_cookie(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
@@ -38,11 +40,16 @@ static rms_rc_e ngx_http_rms_session_describe(ngx_http_rms_ctx_t *ctx,
     rms_session_t *session);
 static rms_rc_e ngx_http_rms_session_write(ngx_http_request_t *r,
     unsigned char *id, rms_session_t *session);
+static rms_rc_e ngx_http_rms_session_put(ngx_http_request_t *r,
+    rms_store_key_t *key, rms_session_t *session);
 static rms_rc_e ngx_http_rms_session_set_cookie(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, unsigned char *id);
 
 
 #define NGX_HTTP_RMS_COOKIES  16
+
+/* seconds that the groups of a login are remembered */
+#define NGX_HTTP_RMS_LAST_LOGIN  (30 * 24 * 3600)
 
 
 /* of this worker: a record on its way in or out, the same anew, its SIDs */
@@ -228,7 +235,9 @@ ngx_http_rms_session_connection(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (!ngx_http_rms_caller_fits(caller, ctx->conf)) {
+    if (!ngx_http_rms_caller_fits(caller, ctx->conf)
+        || ngx_http_rms_session_short(ctx, caller))
+    {
         return NGX_DECLINED;
     }
 
@@ -256,6 +265,20 @@ ngx_http_rms_session_over(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
            || now - caller->created >= ctx->conf->session_ttl
            || now - caller->seen >= ctx->conf->session_idle
            || ngx_http_rms_caller_revoked(r, caller);
+}
+
+
+/*
+ * Rules by sid= where the session began without SIDs, for there were none:
+ * another login tells them.
+ */
+
+static ngx_uint_t
+ngx_http_rms_session_short(ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_caller_t *caller)
+{
+    return caller->unasked && ctx->conf->list
+           && ctx->conf->list->rules->wants_sids;
 }
 
 
@@ -320,7 +343,9 @@ ngx_http_rms_session_cookie(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (!ngx_http_rms_caller_fits(caller, ctx->conf)) {
+    if (!ngx_http_rms_caller_fits(caller, ctx->conf)
+        || ngx_http_rms_session_short(ctx, caller))
+    {
         ngx_http_rms_caller_free(caller);
         return NGX_DECLINED;
     }
@@ -465,6 +490,7 @@ ngx_http_rms_session_caller(ngx_http_rms_loc_conf_t *rlcf,
     caller->sids_why = "its session began without them";
 
     if (session->sids.len == 0) {
+        caller->unasked = 1;
         return caller;
     }
 
@@ -523,6 +549,18 @@ ngx_http_rms_session_store(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
     rms_rc_e        rc;
     rms_session_t   session;
     u_char          id[RMS_SESSION_ID];
+
+    /* "__Host-" over plain HTTP: no browser would keep it */
+
+    rc = rms_cookie_check(&ctx->conf->session_name, ngx_http_rms_tls(r));
+
+    if (rc != RMS_OK) {
+        ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 3000,
+                           "no session: its cookie \"%V\" is for TLS, and "
+                           "this is plain HTTP; each request logs in anew",
+                           &ctx->conf->session_name);
+        return;
+    }
 
     rc = rms_session_id_make(id);
 
@@ -590,31 +628,38 @@ static rms_rc_e
 ngx_http_rms_session_write(ngx_http_request_t *r, unsigned char *id,
     rms_session_t *session)
 {
+    rms_rc_e         rc;
+    rms_store_key_t  key;
+
+    key.kind = NGX_HTTP_RMS_STORE_SESSION;
+
+    rc = rms_session_key(id, key.id);
+
+    return rc == RMS_OK ? ngx_http_rms_session_put(r, &key, session) : rc;
+}
+
+
+static rms_rc_e
+ngx_http_rms_session_put(ngx_http_request_t *r, rms_store_key_t *key,
+    rms_session_t *session)
+{
     rms_rc_e              rc;
     rms_str_t             value;
-    rms_store_key_t       key;
     ngx_http_rms_zone_t  *zone;
 
     zone = ngx_http_rms_zone(r);
 
-    key.kind = NGX_HTTP_RMS_STORE_SESSION;
-
     value.data = ngx_http_rms_record;
     value.len = sizeof(ngx_http_rms_record);
 
-    rc = rms_session_key(id, key.id);
-
-    if (rc == RMS_OK) {
-        rc = rms_session_encode(session, &value);
-    }
-
+    rc = rms_session_encode(session, &value);
     if (rc != RMS_OK) {
         return rc;
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    rc = rms_store_put(&zone->store, &key, &value,
+    rc = rms_store_put(&zone->store, key, &value,
                        rms_session_expires(session), (uint64_t) ngx_time());
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
@@ -653,13 +698,80 @@ ngx_http_rms_session_set_cookie(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     if (rms_cookie_format(&cookie, &text) != RMS_OK) {
-
-        /* "__Host-" over plain HTTP: no browser would keep it */
-
         return RMS_INVALID;
     }
 
     ctx->cookie = text;
 
     return RMS_OK;
+}
+
+
+/* Which groups an account had, for "explain"; nothing is decided by it. */
+
+void
+ngx_http_rms_last_login(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    rms_session_t    session;
+    rms_store_key_t  key;
+
+    if (ctx->caller->sids == NULL || ctx->caller->account.len == 0
+        || ngx_http_rms_session_describe(ctx, &session) != RMS_OK
+        || rms_session_account_key(&session.account, key.id) != RMS_OK)
+    {
+        return;
+    }
+
+    key.kind = NGX_HTTP_RMS_STORE_TICKET;
+
+    session.lifetime = NGX_HTTP_RMS_LAST_LOGIN;
+    session.idle = NGX_HTTP_RMS_LAST_LOGIN;
+
+    (void) ngx_http_rms_session_put(r, &key, &session);
+}
+
+
+/* NGX_OK; NGX_DECLINED: there is none, or it cannot be read. */
+
+ngx_int_t
+ngx_http_rms_last_login_read(ngx_http_request_t *r, const rms_str_t *account,
+    ngx_pool_t *pool, rms_sid_set_t *sids, time_t *when, ngx_uint_t *foreign)
+{
+    rms_rc_e              rc;
+    rms_mem_t             mem;
+    rms_str_t             value;
+    rms_session_t         session;
+    rms_store_key_t       key;
+    ngx_http_rms_zone_t  *zone;
+
+    zone = ngx_http_rms_zone(r);
+    mem = ngx_http_rms_mem(pool);
+
+    value.data = ngx_http_rms_record;
+    value.len = sizeof(ngx_http_rms_record);
+
+    key.kind = NGX_HTTP_RMS_STORE_TICKET;
+
+    if (rms_session_account_key(account, key.id) != RMS_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    rc = rms_store_get(&zone->store, &key, &value, (uint64_t) ngx_time());
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (rc == RMS_OK) {
+        rc = rms_session_decode(&value, &session);
+    }
+
+    if (rc != RMS_OK || !rms_str_eq(&session.account, account)
+        || rms_sid_unpack(&session.sids, &mem, sids) != RMS_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    *when = (time_t) session.created;
+    *foreign = session.foreign;
+
+    return NGX_OK;
 }

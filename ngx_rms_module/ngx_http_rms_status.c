@@ -2,13 +2,18 @@
 /*
  * rms_status: a content handler with a plain JSON answer of counters, list
  * and backends.  It shows what an operator configured and how often things
- * happened; never a token, a key or a licence.
+ * happened; never a token, a key or a licence.  Below it are "explain" and
+ * "revoke", for callers with the role admin.
  */
 
 
 #include "ngx_http_rms_module.h"
 
 
+static ngx_uint_t ngx_http_rms_status_ends(ngx_http_request_t *r,
+    const char *end);
+static ngx_int_t ngx_http_rms_argument(ngx_http_request_t *r,
+    ngx_str_t *pair, ngx_str_t *names, ngx_str_t *values);
 static void ngx_http_rms_status_node(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_replay(ngx_http_rms_json_t *js,
@@ -57,6 +62,14 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
     ngx_http_rms_json_t        js;
     ngx_http_rms_main_conf_t  *rmcf;
 
+    if (ngx_http_rms_status_ends(r, "/explain")) {
+        return ngx_http_rms_explain_handler(r);
+    }
+
+    if (ngx_http_rms_status_ends(r, "/revoke")) {
+        return ngx_http_rms_revoke_handler(r);
+    }
+
     if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD) {
         (void) ngx_http_rms_header_out(r, "Allow", &allow);
         return NGX_HTTP_NOT_ALLOWED;
@@ -86,6 +99,164 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
     ngx_http_rms_json_close(&js, '}');
 
     return ngx_http_rms_json_send(r, &js);
+}
+
+
+static ngx_uint_t
+ngx_http_rms_status_ends(ngx_http_request_t *r, const char *end)
+{
+    size_t  len;
+
+    len = ngx_strlen(end);
+
+    return r->uri.len >= len
+           && ngx_memcmp(r->uri.data + r->uri.len - len, end, len) == 0;
+}
+
+
+/*
+ * For what only an admin may do: NGX_OK, or the answer.  The role is of this
+ * very location; whom "satisfy any" or an internal redirect let in has none.
+ */
+
+ngx_int_t
+ngx_http_rms_admit(ngx_http_request_t *r, ngx_uint_t methods,
+    const char *allow)
+{
+    ngx_str_t                 account, value;
+    ngx_http_rms_ctx_t       *ctx;
+    ngx_http_rms_loc_conf_t  *rlcf;
+
+    ctx = ngx_http_rms_ctx_get(r);
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (ctx == NULL || ctx->conf != rlcf || !ctx->authorised
+        || ctx->acl.role != RMS_ROLE_ADMIN)
+    {
+        ngx_str_null(&account);
+
+        if (ctx) {
+            account = ngx_http_rms_escape(r->pool,
+                                          ngx_http_rms_account_name(ctx));
+        }
+
+        ngx_http_rms_count_reason(r, RMS_REASON_OPERATION);
+        ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 0,
+                           "refused: account=\"%V\"; \"explain\" and "
+                           "\"revoke\" need \"rms_auth\" in the location "
+                           "and the role admin", &account);
+
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    if (!(r->method & methods)) {
+        value.data = (u_char *) allow;
+        value.len = ngx_strlen(allow);
+
+        return ngx_http_rms_header_out(r, "Allow", &value)
+               ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&value, "no-store");
+
+    return ngx_http_rms_header_out(r, "Cache-Control", &value)
+           ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/*
+ * Reads the arguments of the request.  names ends in an empty one; each is
+ * there once at most, and no other.  A value that is not there has no data.
+ * NGX_OK, NGX_DECLINED or NGX_ERROR.
+ */
+
+ngx_int_t
+ngx_http_rms_arguments(ngx_http_request_t *r, ngx_str_t *names,
+    ngx_str_t *values)
+{
+    u_char      *p, *end;
+    ngx_int_t    rc;
+    ngx_str_t    pair;
+    ngx_uint_t   i;
+
+    for (i = 0; names[i].len; i++) {
+        ngx_str_null(&values[i]);
+    }
+
+    p = r->args.data;
+    end = p + r->args.len;
+
+    while (p < end) {
+        pair.data = p;
+
+        p = ngx_strlchr(p, end, '&');
+        if (p == NULL) {
+            p = end;
+        }
+
+        pair.len = p++ - pair.data;
+
+        rc = ngx_http_rms_argument(r, &pair, names, values);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_argument(ngx_http_request_t *r, ngx_str_t *pair,
+    ngx_str_t *names, ngx_str_t *values)
+{
+    u_char      *dst, *src;
+    ngx_uint_t   i;
+
+    for (i = 0; names[i].len; i++) {
+
+        if (pair->len <= names[i].len + 1
+            || pair->data[names[i].len] != '='
+            || ngx_memcmp(pair->data, names[i].data, names[i].len) != 0)
+        {
+            continue;
+        }
+
+        if (values[i].data) {
+            return NGX_DECLINED;
+        }
+
+        dst = ngx_pnalloc(r->pool, pair->len);
+        if (dst == NULL) {
+            return NGX_ERROR;
+        }
+
+        values[i].data = dst;
+        src = pair->data + names[i].len + 1;
+
+        ngx_unescape_uri(&dst, &src, pair->data + pair->len - src, 0);
+
+        values[i].len = dst - values[i].data;
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* An answer in words. */
+
+ngx_int_t
+ngx_http_rms_wrong(ngx_http_request_t *r, ngx_uint_t status,
+    const char *text)
+{
+    ngx_str_t  body, type = ngx_string("text/plain");
+
+    body.data = (u_char *) text;
+    body.len = ngx_strlen(text);
+
+    return ngx_http_rms_send(r, status, &type, &body);
 }
 
 
@@ -270,7 +441,8 @@ ngx_http_rms_status_files(ngx_http_rms_json_t *js,
         ngx_http_rms_json_open(js, NULL, '{');
         ngx_http_rms_json_string(js, "file", &files[i]->path);
         ngx_http_rms_json_number(js, &rules,
-                                 (ngx_atomic_uint_t) lists[0]->rules->n);
+                                 (ngx_atomic_uint_t) (lists[0]->rules->n
+                                                      - lists[0]->rules->own));
         ngx_http_rms_json_number(js, &age,
                          (ngx_atomic_uint_t) (ngx_time() - files[i]->looked));
         ngx_http_rms_json_number(js, &failed, files[i]->failed);

@@ -14,6 +14,8 @@ static void ngx_http_rms_variable_caller(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, uintptr_t what, ngx_str_t *s);
 static void ngx_http_rms_variable_sid(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_str_t *s);
+static void ngx_http_rms_variable_age(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_str_t *s);
 static void ngx_http_rms_variable_request(ngx_http_rms_ctx_t *ctx,
     uintptr_t what, ngx_str_t *s);
 
@@ -23,6 +25,7 @@ enum {
     NGX_HTTP_RMS_VAR_SID,
     NGX_HTTP_RMS_VAR_ROLE,
     NGX_HTTP_RMS_VAR_AUTH,
+    NGX_HTTP_RMS_VAR_LIST_AGE,
     NGX_HTTP_RMS_VAR_ENDPOINT,
     NGX_HTTP_RMS_VAR_OPERATION,
     NGX_HTTP_RMS_VAR_BACKEND,
@@ -44,6 +47,7 @@ static struct {
     { ngx_string("rms_sid"), NGX_HTTP_RMS_VAR_SID },
     { ngx_string("rms_role"), NGX_HTTP_RMS_VAR_ROLE },
     { ngx_string("rms_auth"), NGX_HTTP_RMS_VAR_AUTH },
+    { ngx_string("rms_list_age"), NGX_HTTP_RMS_VAR_LIST_AGE },
     { ngx_string("rms_endpoint"), NGX_HTTP_RMS_VAR_ENDPOINT },
     { ngx_string("rms_operation"), NGX_HTTP_RMS_VAR_OPERATION },
     { ngx_string("rms_backend"), NGX_HTTP_RMS_VAR_BACKEND },
@@ -93,7 +97,10 @@ ngx_http_rms_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ctx = ngx_http_rms_ctx_get(r);
 
     if (ctx) {
-        if (data <= NGX_HTTP_RMS_VAR_AUTH) {
+        if (data == NGX_HTTP_RMS_VAR_LIST_AGE) {
+            ngx_http_rms_variable_age(r, ctx, &s);
+
+        } else if (data < NGX_HTTP_RMS_VAR_LIST_AGE) {
             ngx_http_rms_variable_caller(r, ctx, data, &s);
 
         } else {
@@ -159,6 +166,26 @@ ngx_http_rms_variable_sid(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     if (s->data) {
         s->len = rms_sid_format(ctx->caller->user, (char *) s->data);
+    }
+}
+
+
+/* Of a list that is all configuration there is no doubt. */
+
+static void
+ngx_http_rms_variable_age(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_str_t *s)
+{
+    time_t                age;
+    ngx_http_rms_list_t  *list;
+
+    list = ctx->conf->list;
+    age = list && list->file ? ngx_time() - list->file->looked : 0;
+
+    s->data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
+
+    if (s->data) {
+        s->len = ngx_sprintf(s->data, "%T", ngx_max(age, 0)) - s->data;
     }
 }
 

@@ -58,6 +58,44 @@ rms_cookie_find(const rms_str_t *headers, size_t n_headers,
 }
 
 
+size_t
+rms_cookie_without(const rms_str_t *header, const rms_str_t *name,
+    rms_str_t *dst)
+{
+    size_t     pos, next, end, gone, kept;
+    rms_str_t  key, value;
+
+    gone = 0;
+    kept = 0;
+    dst->len = 0;
+
+    for (pos = 0; pos < header->len; pos = next) {
+        next = rms_cookie_pair(header, pos, &key, &value);
+
+        if (value.data != NULL && rms_str_eq(&key, name)) {
+            gone++;
+            continue;
+        }
+
+        end = next - 1;
+
+        if (kept++ != 0) {
+            dst->data[dst->len++] = ';';
+
+        } else {
+            while (pos < end && header->data[pos] == ' ') {
+                pos++;
+            }
+        }
+
+        memcpy(dst->data + dst->len, header->data + pos, end - pos);
+        dst->len += end - pos;
+    }
+
+    return gone;
+}
+
+
 /*
  * The pair at pos, and where the next one starts.  There is no quoting here:
  * a semicolon always ends a pair (RFC 6265 5.2).  value.data is NULL without

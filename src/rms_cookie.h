@@ -66,4 +66,13 @@ rms_rc_e rms_cookie_check(const rms_str_t *name, int secure);
 rms_rc_e rms_cookie_format(const rms_cookie_t *cookie, rms_str_t *dst);
 
 
+/*
+ * A Cookie header less every pair called name, whatever its value; dst->data
+ * has room for header->len bytes, dst->len is what is left, 0: nothing.  The
+ * other pairs stay as they are, in their order.  Answers how many went.
+ */
+size_t rms_cookie_without(const rms_str_t *header, const rms_str_t *name,
+    rms_str_t *dst);
+
+
 #endif /* RMS_COOKIE_H */

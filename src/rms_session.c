@@ -14,7 +14,8 @@
 
 /* Says what is hashed, so that no other hash of ours is ever the same. */
 
-#define RMS_SESSION_LABEL  "rms session id, version 1"
+#define RMS_SESSION_LABEL    "rms session id, version 1"
+#define RMS_SESSION_ACCOUNT  "rms last login of, version 1"
 
 
 rms_session_state_e
@@ -168,6 +169,34 @@ rms_session_key(const unsigned char *id, unsigned char *key)
     OPENSSL_cleanse(text, sizeof(text));
 
     return ok ? RMS_OK : RMS_NOMEM;
+}
+
+
+rms_rc_e
+rms_session_account_key(const rms_str_t *account, unsigned char *key)
+{
+    int             ok;
+    EVP_MD_CTX     *md;
+    unsigned char   hash[EVP_MAX_MD_SIZE];
+
+    md = EVP_MD_CTX_new();
+
+    ok = md != NULL
+         && EVP_DigestInit_ex(md, EVP_sha256(), NULL)
+         && EVP_DigestUpdate(md, RMS_SESSION_ACCOUNT,
+                             sizeof(RMS_SESSION_ACCOUNT))
+         && EVP_DigestUpdate(md, account->data, account->len)
+         && EVP_DigestFinal_ex(md, hash, NULL);
+
+    EVP_MD_CTX_free(md);
+
+    if (!ok) {
+        return RMS_NOMEM;
+    }
+
+    memcpy(key, hash, RMS_SESSION_KEY);
+
+    return RMS_OK;
 }
 
 

@@ -116,6 +116,11 @@ rms_rc_e rms_session_id_read(const rms_str_t *text, unsigned char *id);
 rms_rc_e rms_session_key(const unsigned char *id, unsigned char *key);
 
 
+/* The key of what is kept of an account's last login, made alike. */
+rms_rc_e rms_session_account_key(const rms_str_t *account,
+    unsigned char *key);
+
+
 /*
  * The id in the Cookie headers of a request.  Of several cookies of our name
  * the first that has the form of an id counts: we set one, with Path=/, so

@@ -55,8 +55,6 @@ my @warned = $n->{said} =~ /\[warn\] (.*)/g;
 my @wanted = (
     qr/^"rms_redis" is checked but not used yet/,
     qr/^"rms_seal_key_file" is not used yet/,
-    qr/^"rms_domain" is not used yet/,
-    qr/^rule "sid=S-1-5-21-1-2-3-1118" matches nobody yet/,
 );
 for my $wanted (@wanted) {
     ok(scalar(grep { $_ =~ $wanted } @warned), "warned: $wanted");
@@ -84,7 +82,9 @@ $r = post('12', 'SP01$');
 is($r->status, 200, 'GetServerInfo');
 ok(index($r->body, qq{ Url="https://rmsconnector.contoso.com:$port/_wmcs/}) > 0, 'comes back with the address of the connector');
 
-is(post('07', 'EXCH01$')->status, 500, 'a rule by group admits nobody yet');
+is(post('07', 'EXCH01$')->status, 500, 'a rule by group admits nobody whose ticket has no groups');
+like($n->error_log, qr/event=2001 not authorised: account="EXCH01\$\@CONTOSO\.COM" reason=no_role rules=4; rules by sid= were not applied/,
+    'and event 2001 says that it was not applied');
 is(curl("https://rmsconnector.contoso.com:$port/_wmcs/GetRmsoUri.aspx", account => 'SP01$')->body,
     $tenant =~ s{/_wmcs$}{}r, 'GetRmsoUri.aspx names the tenant');
 $r = curl("https://rmsconnector.contoso.com:$port/rms/");

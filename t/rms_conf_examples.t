@@ -3,7 +3,10 @@
 
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/demo";
+use IO::Socket::SSL;
 use RMS::Test;
+use RMS::NTLM;
+use RMS::PAC;
 
 use Conf;
 
@@ -11,9 +14,12 @@ my $here = root() . '/conf-examples';
 my $identity = 'Bearer identity-of-the-examples';
 my %used;
 
+my $DOMAIN = 'S-1-5-21-1004336348-1177238915-682003330';
 kdc(realm => 'CONTOSO.COM', services => ['HTTP/rmsconnector.contoso.com', 'HTTP/rms.contoso.com']);
 spew(dir() . '/identity', "$identity\n");
 share_with_worker(dir() . '/identity');
+
+my $ntlm_users = ntlm_user_file(['CONTOSO', 'svc-spadmin', 'secret-of-spadmin']);
 
 my ($host, $port, $scheme, $n);
 
@@ -42,12 +48,21 @@ sub start {
         identity => dir() . '/identity', upstream => \%upstream,
         port => sub { $port{ $_[0] } ||= free_port() });
     $text =~ s{^pid .*\n}{}m;
+    $text =~ s{(rms_domain [^;]*;)}{$1 rms_ntlm_user_file $ntlm_users;};
     $text =~ s{^(http \{\n)}{$1access_log $prefix/access.log;\n}m unless $text =~ /access_log/;
     $text = 'user ' . worker_user() . ' ' . worker_group() . ";\n$text" if $> == 0;
     ($scheme, $port) = $port{443} ? ('https', $port{443}) : ('http', $port{80});
     $n = nginx("# port $port\n$text");
     is(scalar(() = $n->{said} =~ /\[warn\]/g), 0, "$file loads without a warning") or diag $n->{said};
     return map { $_->{name} } @backends;
+}
+
+# a ticket of somebody in a group of the domain
+sub member {
+    my ($account, $rid) = @_;
+    return mkticket(client => "$account\@CONTOSO.COM", service => 'HTTP/rmsconnector.contoso.com@CONTOSO.COM',
+        logon_info => logon_info(account => $account, domain => 'CONTOSO', domain_sid => $DOMAIN, rid => 1600,
+            groups => [513, $rid]));
 }
 
 sub get { return curl("$scheme://$host:$port$_[0]", account => $_[1]) }
@@ -85,6 +100,45 @@ my %exercise = (
         my $log = slurp(dir() . '/shipped.connector.conf/rms.log');
         like($log, qr/ 500 \d+ \S+ account="ROGUE01\$\@CONTOSO\.COM" role=none .*verdict=deny reason=no_role request=[0-9a-f]{32}$/m,
             'the access log says why');
+    },
+    'connector-ad.conf' => sub {
+        my $by = sub {
+            my ($name, $ccache) = @_;
+            my $m = sample($name);
+            return curl("$scheme://$host:$port$m->{path}", ccache => $ccache, body => $m->{request},
+                headers => [map {"$_->[0]: $_->[1]"} @{ $m->{headers} }], args => ['--http1.1']);
+        };
+        ok($by->('08', member('EXCH01$', 1118))->body eq sample('08')->{response}, 'a member of Exchange Servers: AcquirePreLicense');
+        ok($by->('06', member('FS01$', 1131))->body eq sample('06')->{response}, 'a member of the file servers publishes');
+        is($by->('08', member('FS01$', 1131))->status, 500, 'and asks for no licences in advance');
+        is($by->('08', member('ROGUE01$', 1119))->status, 500, 'a member of another group has no role');
+        is($by->('08', kdc()->ccache('EXCH01$'))->status, 500, 'nor has a ticket without groups');
+        like($n->error_log, qr/event=2001 .*the ticket has no PAC/, 'and the log says why');
+        my $r = curl("$scheme://$host:$port/rms/status", ccache => member('alice', 1140));
+        is($r->status, 200, 'the status is for the administrators');
+        is(curl("$scheme://$host:$port/rms/status", ccache => member('EXCH01$', 1118))->status, 403, 'and for nobody else');
+
+        my $ssl = IO::Socket::SSL->new(PeerAddr => addr(), PeerPort => $port, SSL_hostname => $host, SSL_ca_file => ca())
+            or die "TLS: $IO::Socket::SSL::SSL_ERROR";
+        my $c = bless { s => $ssl, in => '', timeout => $RMS::Env::DEADLINE }, 'RMS::Client';
+        my $m = sample('07');
+        my %post = (method => 'POST', host => $host, path => $m->{path}, headers => $m->{headers}, body => $m->{request});
+        $r = ntlm_request($c, ntlm(account => 'svc-spadmin', domain => 'CONTOSO', password => 'secret-of-spadmin',
+            target => "HTTP/$host"), %post);
+        ok($r->body eq $m->{response}, 'SharePoint with NTLM');
+        $r = http(client => $c, %post);
+        ok($r->body eq $m->{response}, 'and again over its connection, without a login');
+        like(slurp(dir() . '/shipped.connector-ad.conf/rms.log'), qr/account="svc-spadmin\@CONTOSO\.COM" auth=ntlm role=sharepoint /,
+            'the access log says who, and how');
+    },
+    'partners.conf' => sub {
+        ok(post('07')->body eq sample('07')->{response}, 'a partner opens what was sent to it');
+        is((journal())[-1]{headers}{authorization}, undef, 'without an identity of ours');
+        for my $name (qw(02 05 06)) {
+            my $r = post($name);
+            is($r->status . ' ' . scalar($r->all('www-authenticate')), '500 0', sample($name)->{operation} . ' is refused, without a challenge');
+        }
+        is(post('07', 'EXCH01$')->status, 200, 'who has an account is a partner too');
     },
     'read-only.conf' => sub {
         is(post('02', 'alice')->status, 200, 'a user certifies');

@@ -24,6 +24,7 @@ sub file {
 my $identity = file("Bearer good\n");
 my $fifo = dir() . '/fifo';
 POSIX::mkfifo($fifo, 0640);
+share_with_worker($fifo);
 
 # a keytab as MIT writes it: $name is "service/host", one key of $enctype
 sub made_keytab {
@@ -42,7 +43,7 @@ sub text {
     my %p = (main => '', http => '', zone => 'rms_zone rms 2m;',
         pool => 'rms_thread_pool krb5=rms_krb5;', kind => 'kind azure;', pass => 'pass @azure;',
         base => 'base https://tenant.rms.test/_wmcs;', azure => '', legacy_kind => 'kind adrms;',
-        legacy_pass => 'pass @adrms;', legacy => '', backends => '',
+        legacy_pass => 'pass @adrms;', legacy => '', backends => '', listen => '',
         licensor => 'licensor 4f1a2b3c-0000-4000-8000-123456789abc;',
         keytab => "rms_keytab $keytab;", server => '', auth => 'rms_auth negotiate;',
         rms_pass => 'rms_pass azure legacy;', location => '',
@@ -88,7 +89,7 @@ http {
     upstream azure_rms { server 127.0.0.1:9; }
     upstream adrms_nodes { server 127.0.0.1:9; }
     server {
-        listen $listen;
+        listen $listen $p{listen};
         server_name one.rms.test;
         $p{keytab}
         $p{allow}
@@ -116,6 +117,15 @@ my $redis = sub { (http => "rms_redis { $_[0] }") };
 my $later = qr/comes in a later version/;
 my $here = qr/directive is not allowed here/;
 my $arity = qr/invalid number of arguments in "/;
+my $auth = qr/write "rms_auth negotiate \[ntlm\] \[cert\];", "rms_auth cert;" or "rms_auth off;"/;
+my @ntlm = (main => 'thread_pool rms_ntlm threads=1;', pool => 'rms_thread_pool krb5=rms_krb5 ntlm=rms_ntlm;');
+
+my $ca = ca();
+my $tls = join ' ', map { my $c = $_; "ssl_certificate $c->{cert}; ssl_certificate_key $c->{key};" } cert('one.rms.test');
+my $odd = dir() . '/ed25519';
+my ($failed, $why) = run([qw(openssl req -x509 -newkey ed25519 -nodes -days 30 -subj /CN=one.rms.test -keyout), "$odd.key", '-out', "$odd.pem"]);
+die $why if $failed;
+my $ed25519 = "ssl_certificate $odd.pem; ssl_certificate_key $odd.key;";
 
 # [what, directive or value the message must name, the message, parts...]
 my @wrong = (
@@ -127,12 +137,19 @@ my @wrong = (
     ['zone twice', 'rms_zone', qr/is duplicate/, zone => 'rms_zone a 2m; rms_zone b 2m;'],
     ['zone in a server', 'rms_zone', $here, server => 'rms_zone x 2m;'],
     ['thread pool undefined', 'nowhere', qr/unknown thread pool "nowhere"/, pool => 'rms_thread_pool krb5=nowhere;'],
-    ['thread pool for NTLM', 'rms_thread_pool', qr/"ntlm=x".*NTLM comes in a later version; leave it out/,
-        pool => 'rms_thread_pool krb5=rms_krb5 ntlm=x;'],
-    ['thread pool without a name', 'rms_thread_pool', qr/"krb5=".*write "rms_thread_pool krb5=NAME;"/, pool => 'rms_thread_pool krb5=;'],
-    ['thread pool of another kind', 'rms_thread_pool', qr/"ldap=x".*write "rms_thread_pool krb5=NAME;"/, pool => 'rms_thread_pool ldap=x;'],
+    ['thread pool for NTLM undefined', 'nowhere', qr/unknown thread pool "nowhere"/, pool => 'rms_thread_pool krb5=rms_krb5 ntlm=nowhere;'],
+    ['one thread pool for Kerberos and NTLM', 'rms_thread_pool', qr/"krb5" and "ntlm".*are one pool.*write a "thread_pool" of its own for "ntlm"/,
+        pool => 'rms_thread_pool krb5=rms_krb5 ntlm=rms_krb5;'],
+    ['thread pool for NTLM that Kerberos uses by default', 'rms_thread_pool', qr/"krb5" and "ntlm".*are one pool.*write a "thread_pool" of its own for "ntlm"/,
+        main => 'thread_pool default threads=4;', pool => 'rms_thread_pool ntlm=default;'],
+    ['thread pool without a name', 'rms_thread_pool', qr/"krb5=".*write "rms_thread_pool krb5=NAME \[ntlm=OTHER\];"/, pool => 'rms_thread_pool krb5=;'],
+    ['thread pool for NTLM without a name', 'rms_thread_pool', qr/"ntlm=".*write "rms_thread_pool krb5=NAME \[ntlm=OTHER\];"/,
+        pool => 'rms_thread_pool krb5=rms_krb5 ntlm=;'],
+    ['thread pool of another kind', 'rms_thread_pool', qr/"ldap=x".*write "rms_thread_pool krb5=NAME \[ntlm=OTHER\];"/, pool => 'rms_thread_pool ldap=x;'],
+    ['thread pool for NTLM twice', 'rms_thread_pool', qr/repeated value "ntlm=other"/,
+        main => 'thread_pool other threads=1;', pool => 'rms_thread_pool ntlm=other ntlm=other;'],
     ['thread pool twice', 'rms_thread_pool', qr/is duplicate/, http => 'rms_thread_pool krb5=rms_krb5;'],
-    ['two pools for one purpose', 'rms_thread_pool', qr/"krb5=other".*(?:twice|duplicate)/,
+    ['two pools for one purpose', 'rms_thread_pool', qr/repeated value "krb5=other"/,
         main => 'thread_pool other threads=1;', pool => 'rms_thread_pool krb5=rms_krb5 krb5=other;'],
     ['thread pool in a server', 'rms_thread_pool', $here, server => 'rms_thread_pool krb5=rms_krb5;'],
     ['body memory below one body', 'rms_body_memory', qr/smaller than one request body.*write "rms_body_memory 16m;"/, http => 'rms_body_memory 15m;'],
@@ -210,9 +227,12 @@ my @wrong = (
         more => $more->('location / { rms_auth negotiate; rms_pass two; }', "location \@two { proxy_pass http://azure_rms; $handover }")],
 
     # rms_auth, rms_keytab, rms_domain
-    ['auth unknown', 'rms_auth', qr/unknown value "basic".*write "rms_auth negotiate;" or "rms_auth off;"/, auth => 'rms_auth basic;'],
-    (map { [ "auth $_", "rms_auth $_", qr/$later; write "rms_auth negotiate;"/, auth => "rms_auth negotiate $_;" ] } qw(ntlm cert bearer)),
-    ['auth off and more', 'rms_auth', qr/"off"/, auth => 'rms_auth negotiate off;'],
+    (map { [ "auth $_->[0]", 'rms_auth', qr/unknown or repeated value "$_->[1]".*$auth/, auth => "rms_auth $_->[0];" ] }
+        ['basic', 'basic'], ['bearer', 'bearer'], ['negotiate bearer', 'bearer'], ['negotiate off', 'off'], ['off negotiate', 'off'],
+        ['cert off', 'off'], ['negotiate negotiate', 'negotiate'], ['negotiate ntlm ntlm', 'ntlm'], ['negotiate cert cert', 'cert'],
+        ['Negotiate', 'Negotiate'], ['""', '']),
+    (map { [ "auth $_", 'rms_auth ntlm', qr/"rms_auth ntlm" without Kerberos; write "rms_auth negotiate ntlm;"/, auth => "rms_auth $_;" ] }
+        'ntlm', 'ntlm cert', 'cert ntlm'),
     ['auth twice', 'rms_auth', qr/is duplicate/, auth => 'rms_auth negotiate; rms_auth off;'],
     ['auth without value', 'rms_auth', $arity, auth => 'rms_auth;'],
     ['keytab not given', 'rms_auth negotiate', qr/needs a keytab in location "\/"; write "rms_keytab/, keytab => ''],
@@ -244,7 +264,15 @@ my @wrong = (
     ['account as DOMAIN\\name', 'rms_allow', qr/is not an account here, write name\@REALM/, server => 'rms_allow fci account=RMS\\\\FS01$;'],
     ['SID malformed', 'rms_allow', qr/not a SID, write it in string form/, server => 'rms_allow fci sid=S-1-x;'],
     ['certificate malformed', 'rms_allow', qr/not a certificate, write the SHA-256/, server => 'rms_allow fci cert=abcd;'],
-    ['certificate', 'cert=', qr/client certificates come in a later version; write account=/, server => 'rms_allow fci cert=' . 'ab' x 32 . ';'],
+    (map { [ "certificate $_->[0]", "cert=$_->[1]", qr/^.*invalid rule "cert=.*" in "rms_allow": .*$_->[2]/, server => "rms_allow fci cert=$_->[1];" ] }
+        ['of one digit too few', 'ab' x 31 . 'a', 'write the SHA-256'], ['of one too many', 'ab' x 32 . 'a', 'write the SHA-256'],
+        ['by a wildcard', 'dns:*.rms.test', 'write one dNSName'], ['by a name with a blank', 'dns:a\\ b', 'write one dNSName'],
+        ['by no name', 'dns:', 'nothing after'], ['by half a user', 'upn:alice', 'write it as in the certificate, for example cert=upn:'],
+        ['by another kind of name', 'cn:alice', 'write the SHA-256']),
+    ['one certificate, two roles', 'cert=', qr/has role "fci" in .* and role "user" in .*remove one/,
+        server => 'rms_allow fci cert=' . 'ab' x 32 . '; rms_allow user cert=' . join(':', ('AB') x 32) . ';'],
+    ['one name of a certificate, two roles', 'cert=dns:fs.rms.test', qr/has role "fci" in .* and role "user" in .*remove one/,
+        server => 'rms_allow fci cert=dns:fs.rms.test; rms_allow user cert=dns:FS.rms.test;'],
     ['pattern that does not compile', 'account=~', qr/closing parenthesis|missing \)/, server => 'rms_allow fci account=~(FS;'],
     ['pattern that leaves its anchors', 'account=~', qr/parenthes/, server => 'rms_allow fci "account=~FS01\$@RMS\.TEST)|(?:.*";'],
     ['one account, two roles', 'EXCH01$@RMS.TEST', qr/has role "exchange" in \S+:(\d+) and role "fci" in \S+:(?!\1\b)\d+; a caller has one role/,
@@ -302,10 +330,83 @@ my @wrong = (
     ['public URL with a query', 'rms_public_url', qr/write scheme and host/, server => 'rms_public_url https://x?y;'],
     ['public URL with a user', 'rms_public_url', qr/write scheme and host/, server => 'rms_public_url https://u:p@x;'],
     ['public URL twice', 'rms_public_url', qr/is duplicate/, server => 'rms_public_url https://x; rms_public_url https://y;'],
-    ['session cookie', 'rms_session cookie', qr/$later; write "rms_session off;"/, server => 'rms_session cookie name=x;'],
-    ['session connection', 'rms_session connection', qr/$later; write "rms_session off;"/, server => 'rms_session connection;'],
-    ['channel binding require', 'rms_channel_binding require', qr/$later; write "rms_channel_binding off;"/, server => 'rms_channel_binding require;'],
-    ['list from a file', 'rms_acl_file', qr/$later; leave it out and write its lines as "rms_allow"/, server => 'rms_acl_file /etc/x;'],
+
+    # rms_session
+    ['session of another kind', 'rms_session', qr/invalid value "on" in "rms_session"; write off, connection or cookie/, server => 'rms_session on;'],
+    ['session without a kind', 'rms_session', $arity, server => 'rms_session;'],
+    ['session twice', 'rms_session', qr/is duplicate/, server => 'rms_session off; rms_session cookie;'],
+    (map { [ "session $_->[0]", $_->[1], qr/invalid parameter "\Q$_->[1]\E" in "rms_session"; write "rms_session connection ttl=8h idle=1h;" or "rms_session cookie name=/,
+        server => "rms_session $_->[0];" ] }
+        ['off ttl=1h', 'ttl=1h'], ['connection name=x', 'name=x'], ['cookie path=/', 'path=/'], ['cookie name', 'name'], ['cookie name=', 'name='],
+        ['cookie name=a,b', 'name=a,b'], ['cookie name=a=b', 'name=a=b'], ['cookie name=x name=y', 'name=y'], ['cookie ttl=', 'ttl='],
+        ['cookie ttl=0', 'ttl=0'], ['cookie ttl=soon', 'ttl=soon'], ['cookie ttl=-1h', 'ttl=-1h'], ['cookie ttl=8d', 'ttl=8d'],
+        ['connection ttl=1h ttl=2h', 'ttl=2h'], ['connection idle=0s', 'idle=0s'], ['connection idle=169h', 'idle=169h'],
+        ['cookie idle=1m idle=2m', 'idle=2m'], ['connection off', 'off']),
+    ['a session idle for longer than it lasts', 'rms_session', qr/"idle" in "rms_session" is longer than "ttl"; write a shorter one/,
+        server => 'rms_session cookie ttl=1h idle=61m;'],
+    (map { [ "session of a connection behind $_", 'rms_session connection',
+        qr/in location "\/" behind a proxy that sends the client's address in a header.*write "rms_session cookie;".*"real_ip_header proxy_protocol;"/,
+        location => "rms_session connection; set_real_ip_from 127.0.0.0/8; real_ip_header $_;" ] } qw(X-Forwarded-For X-Real-IP X-Client)),
+    ['session of a connection behind a proxy of the whole server', 'rms_session connection', qr/behind a proxy that sends.*write "rms_session cookie;"/,
+        http => 'rms_session connection;', server => 'set_real_ip_from 127.0.0.1;'],
+    ['cookies beside required bindings', 'rms_session cookie', qr/beside "rms_channel_binding require" in location "\/".*write "rms_session connection;"/,
+        listen => 'ssl', server => "$tls rms_session cookie; rms_channel_binding require;"],
+    ['a cookie that TLS alone may set, without TLS', 'name=__Host-rms', qr/"rms_session cookie name=__Host-rms" in location "\/" of a server without TLS: clients drop such a cookie; write/,
+        server => 'rms_session cookie name=__Host-rms;'],
+
+    # rms_channel_binding
+    ['channel binding unknown', 'rms_channel_binding', qr/invalid value "on" in "rms_channel_binding"; write off or allow or require/, server => 'rms_channel_binding on;'],
+    ['channel binding twice', 'rms_channel_binding', qr/is duplicate/, server => 'rms_channel_binding off; rms_channel_binding allow;'],
+    ['channel binding without TLS', 'rms_channel_binding require', qr/in location "\/" of a server without TLS: nobody could log in; write "listen 443 ssl;".*or "rms_channel_binding off;"/,
+        location => 'rms_channel_binding require;'],
+    (map { [ "channel binding $_, a certificate by Ed25519", 'rms_channel_binding', qr/in location "\/": the signature of the server's certificate.*write a certificate that is signed with RSA or ECDSA/,
+        listen => 'ssl', server => "$ed25519 rms_channel_binding $_;" ] } qw(allow require)),
+    ['channel binding, a second certificate by Ed25519', 'rms_channel_binding', qr/the signature of the server's certificate.*write a certificate/,
+        listen => 'ssl', server => "$tls $ed25519 rms_channel_binding allow;"],
+
+    # rms_auth ntlm, rms_ntlm_user_file
+    ['NTLM without a pool', 'rms_auth ... ntlm', qr/in location "\/" needs a thread pool of its own.*write "thread_pool rms_ntlm threads=16 max_queue=256;" and "rms_thread_pool krb5=NAME ntlm=rms_ntlm;"/,
+        auth => 'rms_auth negotiate ntlm; rms_domain RMS=RMS.TEST;'],
+    ['NTLM without a realm', 'rms_auth ... ntlm', qr/needs the realm of each domain; write "rms_domain CONTOSO=CONTOSO.COM;"/,
+        @ntlm, auth => 'rms_auth negotiate ntlm;'],
+    ['NTLM users missing', 'no.users', qr/No such file/, server => 'rms_ntlm_user_file /nonexistent/no.users;'],
+    ['NTLM users readable by all', 'file.', qr/holds a secret but has mode 0644; run: chmod 0640/, server => 'rms_ntlm_user_file ' . file("RMS:a:b\n", 0644) . ';'],
+    ['NTLM users twice', 'rms_ntlm_user_file', qr/is duplicate/,
+        server => join ' ', map { "rms_ntlm_user_file $_;" } (file("RMS:a:b\n")) x 2],
+    ['NTLM users without a name', 'rms_ntlm_user_file', $arity, server => 'rms_ntlm_user_file;'],
+
+    # rms_auth cert
+    (map { [ "certificates, the server verifies none: $_->[0]", 'rms_auth cert', qr/in location "\/", but its server verifies no certificates; write "ssl_verify_client optional;" and "ssl_client_certificate FILE;"/,
+        listen => 'ssl', server => "$tls $_->[1]", auth => 'rms_auth ' . ($_->[2] || 'negotiate cert') . ';' ] }
+        ['not set', ''], ['off', 'ssl_verify_client off;'], ['any certificate', "ssl_verify_client optional_no_ca; ssl_client_certificate $ca;"],
+        ['alone', '', 'cert']),
+    ['certificates without TLS', 'rms_auth cert', qr/but its server verifies no certificates; write/, auth => 'rms_auth cert;'],
+
+    # rms_allow partner any
+    ['partners where others log in', 'rms_allow partner any', qr/in \S+:\d+ is for anonymous partners, but location "\/" has other callers too; give partners a server or location of their own, with "rms_auth off;" and no other rule/,
+        server => 'rms_allow partner any;'],
+    ['partners where others log in, from a file', 'rms_allow partner any', qr/in \S+file\.\d+:2 is for anonymous partners, but location "\/" has other callers too; give/,
+        location => 'rms_acl_file ' . file("fci account=FS01\$\@RMS.TEST\npartner any\n") . ';'],
+    ['partners and a login', 'rms_allow partner any', qr/is for anonymous partners, but location "\/" asks for a login; give/, allow => 'rms_allow partner any;'],
+    ['partners among others without a login', 'rms_allow partner any', qr/has other callers too; give/,
+        auth => 'rms_auth off;', server => 'rms_allow partner any;'],
+
+    # rms_acl_file
+    ['list missing', '/nonexistent/x', qr/"rms_acl_file" "\/nonexistent\/x" is not there; write an empty file if nobody is to be listed/, server => 'rms_acl_file /nonexistent/x;'],
+    ['list twice', 'rms_acl_file', qr/is duplicate; write all rules into one file/, server => join ' ', map { "rms_acl_file $_;" } (file('')) x 2],
+    ['list without a name', 'rms_acl_file', $arity, server => 'rms_acl_file;'],
+    ['list a folder', dir(), qr/"rms_acl_file" ".*" is not a regular file of 1 MiB at most/, server => 'rms_acl_file ' . dir() . ';'],
+    ['list a pipe', 'fifo', qr/"rms_acl_file" ".*" is not a regular file/, server => "rms_acl_file $fifo;"],
+    ['list too large', 'rms_acl_file', qr/is not a regular file of 1 MiB at most/, server => 'rms_acl_file ' . file("# x\n" x 262145) . ';'],
+    (map { my ($what, $text, $line, $says) = @$_; [ "list with $what", 'rms_acl_file', qr/"rms_acl_file" \S+file\.\d+:$line: .*$says/, server => 'rms_acl_file ' . file($text) . ';' ] }
+        ['a directive', "# a\nrms_allow fci any;\n", 2, 'role'], ['an unknown role', "fci sid=S-1-5-32-544\nadmins any\n", 2, 'unknown role.*admins'],
+        ['a role alone', "fci\n", 1, 'rule'], ['a bad rule', "\n\nfci account=FS01\$\n", 3, 'write name\@REALM'],
+        ['a semicolon', "fci any;\n", 1, 'no semicolon here'], ['quotes', qq(fci "account=FS01\$\@RMS.TEST"\n), 1, 'kind|quote'],
+        ['a last line without an end', "fci account=FS01\$\@RMS.TEST", 1, 'end'], ['a bad pattern', "fci account=~(FS\n", 1, 'parenthes'],
+        ['a line too long', 'fci' . ' account=FS01$@RMS.TEST' x 200 . "\n", 1, '4096'], ['no UTF-8', "fci account=\xff\@RMS.TEST\n", 1, 'UTF-8'],
+        ['a control character', "fci account=a\x01\@RMS.TEST\n", 1, 'control|character'],
+        ['two roles for one account', "fci account=FS01\$\@RMS.TEST\nuser account=FS01\$\@RMS.TEST\n", 2, 'role.*fci'],
+        ['another role than rms_allow', "fci account=EXCH01\$\@RMS.TEST\n", 1, 'exchange.*nginx\.conf:\d+']),
     ['JSON API', 'rms_admin', qr/$later; leave it out/, locations => 'location /admin/ { rms_admin; }'],
     ['status with a value', 'rms_status', $arity, status => 'location /s { rms_status on; }'],
     ['status beside rms_pass', 'rms_status', qr/beside another content handler; give it a location/, location => 'rms_status;'],
@@ -318,6 +419,10 @@ if ($> == 0) {
     push @wrong,
         ['keytab the worker cannot read', 'file.', qr/cannot be read by user "\w+".*run: chgrp \w+ \S+ && chmod (?:0?640|g\+r) \S+/,
             keytab => 'rms_keytab ' . do { my $f = file(slurp($keytab), 0600); chown 0, 0, $f; $f } . ';'],
+        ['list the worker cannot read', 'file.', qr/cannot be read by user "\w+".*run: chgrp/,
+            server => 'rms_acl_file ' . do { my $f = file("fci any\n", 0600); chown 0, 0, $f; $f } . ';'],
+        ['NTLM users the worker cannot read', 'file.', qr/cannot be read by user "\w+".*run: chgrp/,
+            server => 'rms_ntlm_user_file ' . do { my $f = file("RMS:a:b\n", 0600); chown 0, 0, $f; $f } . ';'],
         ['identity file the worker cannot read', 'file.', qr/cannot be read by user "\w+".*run: chgrp/,
             azure => 'identity file=' . do { my $f = file("Bearer x\n", 0600); chown 0, 0, $f; $f } . ';'];
 }

@@ -59,9 +59,9 @@ is(post_sample('16', account => undef)->status, 500, 'nobody may what nobody may
 is(scalar journal(), 0, 'no backend is asked');
 finished('by address');
 
-nginx(location => "satisfy any; allow 127.0.0.0/8; deny all;\n", allow => ['user any', 'exchange account=EXCH01$@RMS.TEST']);
-is(post_sample('07', account => undef)->status, 200, 'a rule for any admits who came by address');
-is(last_line()->{rms_role}, 'user', 'as that role');
+nginx(location => "satisfy any; allow 127.0.0.0/8; deny all;\n", allow => ['rms_server any', 'exchange account=EXCH01$@RMS.TEST']);
+is(post_sample('12', account => undef)->status, 200, 'a rule for any admits who came by address');
+is(last_line()->{rms_role}, 'rms_server', 'as that role');
 is(last_line()->{rms_account} || '', '', 'without an account');
 is(post_sample('09', account => undef)->status, 500, 'and what that may not do');
 $r = post_sample('06');

@@ -34,6 +34,7 @@ sub holds {
     my $id = delete $l->{rms_request_id};
     like($id, qr/^[0-9a-f]{32}$/, "$what: a request id");
     my %want = map { ("rms_$_" => '') } grep { $_ ne 'request_id' } @RMS::Nginx::VARIABLES;
+    $want{rms_list_age} = 0;        # no rms_acl_file
     $want{"rms_$_"} = $expected{$_} for grep { $_ ne 'status' } keys %expected;
     my %got = map { $_ => $l->{$_} } keys %want;
     is_deeply(\%got, \%want, $what) or diag explain \%got;

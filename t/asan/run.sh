@@ -30,6 +30,7 @@ export LEAK_CHECK_LOG="$out/.leaks"
 export ASAN_OPTIONS="detect_leaks=1:handle_sigill=1:log_path=$out/asan"
 
 cat t/asan/lsan.supp t/asan/lsan-keytab.supp >"$out/.lsan-keytab.supp"
+cat t/asan/lsan.supp t/asan/lsan-ntlm.supp >"$out/.lsan-ntlm.supp"
 
 failed=0
 
@@ -48,8 +49,18 @@ ASAN_OPTIONS="$ASAN_OPTIONS:leak_check_at_exit=0"
 tests=${TESTS:-$(ls t/*.t t/lib/selftest.t | grep -v '^t/fuzz_corpus.t$')}
 keytab=t/rms_auth_keytab.t
 
-run "$root/t/asan/lsan.supp" $(printf '%s\n' $tests | grep -vxF $keytab)
+ntlm=$(grep -l ntlm_user_file $tests /dev/null)
+
+others() {
+    printf '%s\n' $tests | grep -vxF "$keytab" | grep -vxF "${ntlm:-none}"
+}
+
+run "$root/t/asan/lsan.supp" $(others)
 run "$out/.lsan-keytab.supp" $(printf '%s\n' $tests | grep -xF $keytab)
+
+# whole stacks, or a leak of libcrypto would not show who asked for it
+ASAN_OPTIONS="$ASAN_OPTIONS:fast_unwind_on_malloc=0"
+run "$out/.lsan-ntlm.supp" $ntlm
 
 rm -rf "$build/reports"
 cp -r "$out" "$build/reports"

@@ -18,6 +18,9 @@ my %own = (
     pass      => 'of this location alone; merge_nameless() hands it to "if"',
     policies  => 'made from pass by the directive; merge_nameless()',
     acceptor  => 'made from keytab in merge_auth()',
+    ntlm      => 'made from the domains in merge_auth()',
+    scope     => 'made from keytab, domains and users in merge_auth()',
+    list      => 'made from allow and acl_file in merge_loc_conf()',
     status    => 'of this location alone; merge_nameless() hands it to "if"',
     handover  => 'set by ngx_http_rms_check()',
     pass_file => 'where pass stands; merge_nameless()',
@@ -25,7 +28,7 @@ my %own = (
 );
 
 my $h = slurp($header);
-my %body = map { $_->[0] => $_ } bodies(slurp($file));
+my %body = map { $_->[0] => $_ } map { bodies(slurp($_)) } $file, 'ngx_rms_module/ngx_http_rms_session.c';
 
 # members($struct) - [name, line] of each
 sub members {
@@ -49,6 +52,9 @@ sub text {
 
 my $create = text('ngx_http_rms_create_loc_conf');
 my $merge = join "\n", map { text("ngx_http_rms_$_") } qw(merge_loc_conf merge_auth merge_nameless);
+
+# of one directive with many values, which are inherited together
+my $together = text('ngx_http_rms_session_merge');
 my @loc = members('ngx_http_rms_loc_conf_t');
 
 for my $m (@loc) {
@@ -60,6 +66,10 @@ for my $m (@loc) {
 
     if ($own{$name}) {
         wrong("$header:$line", "$name is UNSET, but not merged") if $unset;
+
+    } elsif ($together =~ /^        conf->$name = prev->$name;/m) {
+        wrong("$header:$line", "$name has no default in ngx_http_rms_session_merge()")
+            if $together !~ /conf->$name(?:\.data)? == (?:NGX_CONF_UNSET\w*|NULL)\) \{\n(?! +conf->$name = prev->)/;
 
     } elsif ($merge !~ /\bngx_conf_merge_\w+\(conf->$name,\s*prev->$name,/) {
         wrong("$header:$line", "$name is not merged in ngx_http_rms_merge_loc_conf()");

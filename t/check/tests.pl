@@ -37,6 +37,7 @@ my %fuzzed = (
     rms_gss_ntlm_auth => 'gets what ntlm read; gss-ntlmssp and winbind do the rest',
     rms_gss_ntlm_lib => 'calls GSSAPI, parses nothing',
     rms_gss_pac      => 'libkrb5 reads what is around it; what is in it is in pac',
+    rms_gss_s4u      => 'libkrb5 asks the KDC; the PAC is read by rms_gss_pac',
     rms_inflate      => ['inflate', 'rms_inflate'],
     rms_keytab       => 'libkrb5 reads the file, which an operator wrote',
     rms_line         => 'writes lines, parses nothing',

@@ -212,6 +212,39 @@ check_text(const rms_str_t *text)
 }
 
 
+/* What is left of a header has none of ours, and the others as they were. */
+
+static void
+without(const rms_str_t *header, const rms_str_t *name)
+{
+    size_t          n, others, kept;
+    rms_str_t       left, other = rms_string("b");
+    rms_str_t      *values;
+    unsigned char  *buf;
+
+    buf = malloc(header->len + 1);
+    values = malloc((header->len + 1) * sizeof(rms_str_t));
+
+    if (buf != NULL && values != NULL) {
+        left.data = buf;
+        n = rms_cookie_without(header, name, &left);
+
+        must(left.len <= header->len);
+        must(n == named(header, 1));
+        must(named(&left, 1) == 0);
+
+        (void) rms_cookie_find(header, 1, &other, values, header->len + 1,
+                               &others);
+        (void) rms_cookie_find(&left, 1, &other, values, header->len + 1,
+                               &kept);
+        must(others == kept);
+    }
+
+    free(buf);
+    free(values);
+}
+
+
 static void
 cookies(const rms_str_t *data)
 {
@@ -244,6 +277,10 @@ cookies(const rms_str_t *data)
 
     if (rms_session_cookie(headers, count, &name, id) == RMS_OK) {
         must(rc == RMS_OK);
+    }
+
+    for (i = 0; i < count; i++) {
+        without(&headers[i], &name);
     }
 
     check_text(data);

@@ -92,6 +92,53 @@ every_value_of_our_name_is_found(void **state)
 
 
 static void
+our_cookie_is_left_out_and_no_other(void **state)
+{
+    size_t          i, gone;
+    char            buf[64];
+    rms_str_t       name, header, left;
+
+    static const struct {
+        const char  *header;
+        const char  *left;
+        size_t       gone;
+    } cases[] = {
+        { "rms=a", "", 1 },
+        { "rms=", "", 1 },
+        { "rms=a;", "", 1 },
+        { " rms = a ; ", "", 1 },
+        { "rms=a; rms=b;rms=\"c\"", "", 3 },
+        { "rms=a; b=c", "b=c", 1 },
+        { "b=c; rms=a", "b=c", 1 },
+        { "b=c; rms=a; d=e", "b=c; d=e", 1 },
+        { "b=c;rms=a;d=e", "b=c;d=e", 1 },
+        { "rms=a;  b=c;d=e", "b=c;d=e", 1 },
+        { "a=\"x; rms=c; y\"", "a=\"x; y\"", 1 },
+        { "RMS=a; arms=b; rms; =rms; x=rms=a", "RMS=a; arms=b; rms; =rms; "
+          "x=rms=a", 0 },
+        { "", "", 0 }
+    };
+
+    (void) state;
+
+    name = str("rms");
+
+    for (i = 0; i < array_n(cases); i++) {
+        header = str(cases[i].header);
+        left.data = (unsigned char *) buf;
+        memset(buf, '!', sizeof(buf));
+
+        gone = rms_cookie_without(&header, &name, &left);
+
+        assert_int_equal(gone, cases[i].gone);
+        assert_int_equal(left.len, strlen(cases[i].left));
+        assert_memory_equal(buf, cases[i].left, left.len);
+        assert_int_equal(buf[header.len], '!');
+    }
+}
+
+
+static void
 too_many_of_our_name_are_none(void **state)
 {
     size_t     n;
@@ -305,6 +352,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_of_our_name_is_found),
+        cmocka_unit_test(our_cookie_is_left_out_and_no_other),
         cmocka_unit_test(too_many_of_our_name_are_none),
         cmocka_unit_test(headers_are_read_to_a_limit),
         cmocka_unit_test(name_is_a_token_and_keeps_its_promise),

@@ -19,6 +19,7 @@
 #include "rms_fault.h"
 #include "rms_gss.h"
 #include "rms_gss_pac.h"
+#include "rms_gss_s4u.h"
 #include "rms_inflate.h"
 #include "rms_rewrite.h"
 #include "rms_soap.h"
@@ -154,6 +155,32 @@ krb5_auth_con_getauthenticator(krb5_context krb5, krb5_auth_context auth,
 
     *(void **) &next = dlsym(RTLD_NEXT, "krb5_auth_con_getauthenticator");
     rc = next(krb5, auth, authenticator);
+
+    fail_at = n;
+
+    return rc;
+}
+
+
+/* Nor does it in profile_get_values(), on the way to a TGT. */
+
+krb5_error_code
+krb5_get_init_creds_keytab(krb5_context krb5, krb5_creds *creds,
+    krb5_principal client, krb5_keytab kt, krb5_deltat start,
+    const char *service, krb5_get_init_creds_opt *options)
+{
+    size_t            n;
+    krb5_error_code   rc;
+    krb5_error_code (*next)(krb5_context krb5, krb5_creds *creds,
+                            krb5_principal client, krb5_keytab kt,
+                            krb5_deltat start, const char *service,
+                            krb5_get_init_creds_opt *options);
+
+    n = fail_at;
+    fail_at = 0;
+
+    *(void **) &next = dlsym(RTLD_NEXT, "krb5_get_init_creds_keytab");
+    rc = next(krb5, creds, client, kt, start, service, options);
 
     fail_at = n;
 
@@ -469,6 +496,37 @@ a_keytab_is_never_praised_unread(void **state)
 
 
 static void
+groups_that_were_not_asked_for_are_not_known(void **state)
+{
+    int            hit;
+    size_t         n;
+    rms_gss_s4u_t  s4u;
+
+    (void) state;
+
+    s4u.keytab = keytab;
+    s4u.account = str(CLIENT);
+
+    for (n = 1; n < CALLS_MAX; n++) {
+        arm(n);
+        rms_gss_s4u(&s4u);
+        hit = failed;
+        disarm();
+
+        assert_int_equal(s4u.has_sids, 0);
+        assert_null(s4u.sids_memory);
+        assert_true(strlen(s4u.text) > 0);
+
+        if (!hit) {
+            break;
+        }
+    }
+
+    assert_true(n > 20 && n < CALLS_MAX);
+}
+
+
+static void
 an_answer_is_rewritten_whole_or_not_at_all(void **state)
 {
     int                    hit;
@@ -686,6 +744,7 @@ main(void)
         cmocka_unit_test(a_pac_is_not_believed_without_memory),
         cmocka_unit_test(an_acceptor_is_whole_or_none),
         cmocka_unit_test(a_keytab_is_never_praised_unread),
+        cmocka_unit_test(groups_that_were_not_asked_for_are_not_known),
         cmocka_unit_test(an_answer_is_rewritten_whole_or_not_at_all),
         cmocka_unit_test(a_message_is_not_fine_unread),
         cmocka_unit_test(an_answer_is_inflated_whole_or_not_at_all),

@@ -322,6 +322,29 @@ key_does_not_tell_the_id(void **state)
 
 
 static void
+key_of_a_last_login_is_the_accounts_alone(void **state)
+{
+    rms_str_t      account = rms_string("alice@RMS.TEST");
+    rms_str_t      capitals = rms_string("ALICE@RMS.TEST");
+    unsigned char  key[RMS_SESSION_KEY], other[RMS_SESSION_KEY];
+
+    /* SHA-256 of "rms last login of, version 1", a zero byte, the account */
+
+    static const unsigned char  expected[RMS_SESSION_KEY] = {
+        0xce, 0xe2, 0xdc, 0xa1, 0xcb, 0xbc, 0x24, 0x1c,
+        0xb3, 0x36, 0x51, 0x78, 0x0a, 0xda, 0xd9, 0x05
+    };
+
+    (void) state;
+
+    assert_int_equal(rms_session_account_key(&account, key), RMS_OK);
+    assert_memory_equal(key, expected, sizeof(key));
+    assert_int_equal(rms_session_account_key(&capitals, other), RMS_OK);
+    assert_memory_not_equal(key, other, sizeof(key));
+}
+
+
+static void
 first_cookie_in_the_form_of_an_id_counts(void **state)
 {
     size_t         i, k, n;
@@ -584,6 +607,7 @@ main(void)
         cmocka_unit_test(id_has_one_text),
         cmocka_unit_test(no_id_without_randomness),
         cmocka_unit_test(key_does_not_tell_the_id),
+        cmocka_unit_test(key_of_a_last_login_is_the_accounts_alone),
         cmocka_unit_test(first_cookie_in_the_form_of_an_id_counts),
         cmocka_unit_test(record_is_read_as_it_was_written),
         cmocka_unit_test(record_has_this_form),

@@ -24,7 +24,7 @@ our @EXPORT = qw(nginx nginx_t conf module_built nginx_bin);
 our $PUBLIC_URL = 'https://rights-gateway.edge.harbourline.example';
 our $HOST = 'rmsconnector.rms.test';
 our @VARIABLES = qw(account sid role auth endpoint operation backend upstream_host
-    verdict reason client client_version licensor request_id);
+    verdict reason client client_version licensor list_age request_id);
 
 my ($current, $count);
 
@@ -128,9 +128,11 @@ sub log_format {
 #   public_url default that of the samples; '' for none
 #   ssl => 1, http2 => 1                              port     default a free one
 #   workers    default 1                              log      default 'info'
+#   connections  of a worker, default 1024
 #   locations  text of further locations beside "/"
 #   status     0 for no /rms/ location
 #   module     0 for plain nginx: no rms_ directive at all
+# For nginx() alone: env, variables to start it with.
 sub conf {
     my (%p) = @_;
     my $module = !defined $p{module} || $p{module};
@@ -148,7 +150,7 @@ sub conf {
     $main .= "thread_pool rms_ntlm $p{ntlm_pool};\n" if $p{ntlm_pool};
     $main .= kdc()->server_main;
     return "# port $p{port}\n$main" . ($p{main} || '')
-        . "events { worker_connections 1024; " . ($p{events} || '') . "}\nhttp {\n"
+        . "events { worker_connections " . ($p{connections} || 1024) . '; ' . ($p{events} || '') . "}\nhttp {\n"
         . http_part($module, \%p, \@backends)
         . "server {\n" . server_part($module, \%p, \@backends) . "}\n"
         . ($p{more_servers} || '') . "}\n";
@@ -205,7 +207,14 @@ sub prepare {
     return $prefix;
 }
 
-sub environment { return kdc()->server_env }
+# environment($more) - libraries to be loaded first add up.
+sub environment {
+    my ($more) = @_;
+    my %env = (%{ kdc()->server_env }, %{ $more || {} });
+    my @preload = map { $_->{LD_PRELOAD} || () } kdc()->server_env, $more || {};
+    $env{LD_PRELOAD} = join ':', @preload if @preload;
+    return \%env;
+}
 
 sub command {
     my ($prefix, $level, @more) = @_;
@@ -231,10 +240,10 @@ sub nginx {
     my %p = @_ == 1 ? () : @_;
     my $text = @_ == 1 ? $_[0] : conf(%p);
     my $self = bless { prefix => prepare($text), level => $p{log} || 'info',
-        ssl => $p{ssl}, seen => 0 }, __PACKAGE__;
+        ssl => $p{ssl}, env => environment($p{env}), seen => 0 }, __PACKAGE__;
     ($self->{port}) = $text =~ /^# port (\d+)/m;
     ($self->{port}) = $text =~ /listen\s+(?:[\d.]+:)?(\d+)/ unless $self->{port};
-    my ($status, $said) = run(command($self->{prefix}, $self->{level}, '-t'), env => environment());
+    my ($status, $said) = run(command($self->{prefix}, $self->{level}, '-t'), env => $self->{env});
     croak "nginx -t: $said" if $status;
     $self->{said} = $said;
     $self->start;
@@ -243,7 +252,7 @@ sub nginx {
 
 sub start {
     my ($self) = @_;
-    $self->{pid} = spawn("nginx.$count", command($self->{prefix}, $self->{level}), env => environment());
+    $self->{pid} = spawn("nginx.$count", command($self->{prefix}, $self->{level}), env => $self->{env});
     eval { wait_port(addr(), $self->{port}, $self->{pid}); 1 }
         or croak $@ . $self->error_log;
 

@@ -60,12 +60,13 @@ sub negatives {
 }
 
 # http(%o) - one request to the current nginx on a new connection (or on
-# client => $c), answered by an RMS::Response.  All of build_request(), plus
+# client => $c, or from => an address), answered by an RMS::Response.  All of
+# build_request(), plus
 # account => 'EXCH01$' with mech/service/ccache of gss(); authorization => $value;
 # legs are continued until the acceptor is satisfied.
 sub http {
     my (%o) = @_;
-    my $c = $o{client} || client(addr(), $o{port} || nginx()->port);
+    my $c = $o{client} || client(addr(), $o{port} || nginx()->port, $o{from} ? (from => $o{from}) : ());
     my $gss;
     if (defined $o{account} || defined $o{ccache}) {
         $gss = gss(map { $_ => $o{$_} } grep { defined $o{$_} } qw(account ccache mech service));
@@ -128,12 +129,13 @@ sub certificates {
 
 # stock_lines_removed($log) - the debug log without the lines in which nginx
 # itself prints header values (core: "http header:", proxy: "http proxy
-# header:" which spans lines, script engine, HTTP/2); no module can change them.
+# header:" which spans lines, script engine, HTTP/2, the headers of an answer); no
+# module can change them.
 sub stock_lines_removed {
     my ($log) = @_;
     my @entries = split /^(?=\d{4}\/\d\d\/\d\d )/m, $log;
     return join '', grep {
-        !/\[debug\] .*?(?:http header: "|http proxy header:|http script (?:var|copy|capture): |http2 (?:http )?header: |http2 output header: |http upstream header: )/s
+        !/\[debug\] .*?(?:http header: "|http proxy header:|http script (?:var|copy|capture): |http2 (?:http )?header: |http2 output header: |http upstream header: |\*\d+ HTTP\/1\.[01] \d{3} )/s
     } @entries;
 }
 

@@ -30,6 +30,7 @@ package RMS::Test;
 #   RMS::NTLM      an NTLM client by hand
 #   RMS::PAC       PACs that no domain controller would make
 #   RMS::Acceptor  a service that only calls GSSAPI
+#   RMS::Clock     the clock of nginx's timers, to be put forward
 #
 # KEEP=1 keeps the folder.  TEST_RMS_DEADLINE is the deadline of every wait.
 
