@@ -37,6 +37,9 @@ sub guess_at {
     return $c;
 }
 
+# failures() - so many logins have failed, whether answered or not
+sub failures { my $n = () = nginx()->error_log =~ /event=2000 no usable principal/g; return $n }
+
 sub waits { return !length $_[0]{in} && !IO::Select->new($_[0]{s})->can_read(0) }
 
 sub good { return http(client => conn(@_), path => $page, account => 'EXCH01$')->status }
@@ -65,9 +68,11 @@ for my $n (1 .. $PAIR) {
     guess_at(conn($A), 'EXCH01$')->response;
 }
 is(counter('delayed'), 0, 'and they are free again');
+my $failures = failures();
 my @guesses = map { guess_at(conn($A), 'EXCH01$') } 1 .. 8;
-wait_for(sub { counter('delayed') >= 7 }, 'the next ones wait');
+wait_for(sub { failures() == $failures + 8 }, 'all of them known to have failed');
 my $delayed = counter('delayed');
+cmp_ok($delayed, '>=', 7, 'the next ones wait');
 ok(scalar(grep { waits($_) } @guesses), 'there is no answer yet');
 
 # meanwhile

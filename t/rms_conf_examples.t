@@ -97,7 +97,8 @@ my %exercise = (
         is($r->status, 200, 'the status needs no login');
         is(JSON::PP::decode_json($r->body)->{counters}{forwarded}, 4, 'and counts');
         is(post('07', 'ROGUE01$')->status, 500, 'others are refused');
-        my $log = slurp(dir() . '/shipped.connector.conf/rms.log');
+        my $log = '';
+        wait_for(sub { ($log = slurp(dir() . '/shipped.connector.conf/rms.log')) =~ /ROGUE01/ }, 'a line of the access log');
         like($log, qr/ 500 \d+ \S+ account="ROGUE01\$\@CONTOSO\.COM" role=none .*verdict=deny reason=no_role request=[0-9a-f]{32}$/m,
             'the access log says why');
     },
