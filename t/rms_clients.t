@@ -168,6 +168,11 @@ my %NTLM = (
     'LWP::Authen::Ntlm' => { good => '401 | 401 401 401 401 401 401 401', why => qr/NTLMv1, only NTLMv2 is accepted/ },
     'LWP::Authen::Ntlm, NTLMv2' => { good => '401 | 401 401 401 401', why => $no_version },
 );
+# since 1.2 it speaks Unicode (Debian 13)
+my (undef, $requests_ntlm) = run(['/usr/bin/python3', '-c', 'from importlib.metadata import version; print(version("requests-ntlm"))']);
+if ($requests_ntlm !~ /^1\.[01]\b/) {
+    $NTLM{'requests-ntlm'} = { good => '200 | 401 401 200', wrong => '401 | 401 401 401', rogue => '500 | 401 401 500' };
+}
 my %NO_NTLM = ('curl --negotiate with gss-ntlmssp' => '403 | 403', 'curl --ntlm' => '403 | 403',
     'requests-ntlm' => 'KeyError | 401 403', 'LWP::Authen::Ntlm' => '401 | 401', 'LWP::Authen::Ntlm, NTLMv2' => '401 | 401');
 my %WHO = (good => 'logs in', wrong => 'wrong key or password', rogue => 'no role');
