@@ -29,6 +29,8 @@ export LEAK_CHECK_LOG="$out/.leaks"
 
 export ASAN_OPTIONS="detect_leaks=1:handle_sigill=1:log_path=$out/asan"
 
+# where those that run as nobody can read them, wherever the tree is
+cat t/asan/lsan.supp >"$out/.lsan.supp"
 cat t/asan/lsan.supp t/asan/lsan-keytab.supp >"$out/.lsan-keytab.supp"
 cat t/asan/lsan.supp t/asan/lsan-ntlm.supp >"$out/.lsan-ntlm.supp"
 
@@ -42,7 +44,7 @@ run() {
 }
 
 # units and corpora: nothing may be left at exit
-run "$root/t/asan/lsan.supp" "$@" t/fuzz_corpus.t
+run "$out/.lsan.supp" "$@" t/fuzz_corpus.t
 
 # nginx: t/asan/leak says when to look
 ASAN_OPTIONS="$ASAN_OPTIONS:leak_check_at_exit=0"
@@ -55,7 +57,7 @@ others() {
     printf '%s\n' $tests | grep -vxF "$keytab" | grep -vxF "${ntlm:-none}"
 }
 
-run "$root/t/asan/lsan.supp" $(others)
+run "$out/.lsan.supp" $(others)
 run "$out/.lsan-keytab.supp" $(printf '%s\n' $tests | grep -xF $keytab)
 
 # whole stacks, or a leak of libcrypto would not show who asked for it
