@@ -71,14 +71,14 @@ sub server {
 }
 
 sub configuration {
-    my @anonymous = ('rms_auth negotiate;' => 'rms_auth off;', 'partner any' => 'exchange any');
+    my @anonymous = ('rms_auth negotiate;' => 'rms_auth off;', 'rms_server any' => 'exchange any');
     my $text = conf(workers => 2, backends => [{ name => 'azure' }, { name => 'adrms', read_only => 'on' }],
         pass => 'azure adrms', allow => ['exchange account=EXCH01$@RMS.TEST', 'sharepoint account=SP01$@RMS.TEST',
-            'fci account=FS01$@RMS.TEST', 'user account=~[a-z]+@RMS\.TEST', 'partner any'],
+            'fci account=FS01$@RMS.TEST', 'user account=~[a-z]+@RMS\.TEST', 'rms_server any'],
         http => join "\n", 'client_header_timeout 2s;', 'client_body_timeout 2s;', 'send_timeout 3s;',
             'keepalive_timeout 2s;', 'proxy_read_timeout 3s;', 'proxy_connect_timeout 3s;', 'lingering_close off;', 'rms_zone rms 64m;', '');
     my $more = server($text, 'open', @anonymous)
-        . server($text, 'strict', 'rms_auth negotiate;' => 'rms_auth off; rms_inspect strict;', 'partner any' => 'exchange any')
+        . server($text, 'strict', 'rms_auth negotiate;' => 'rms_auth off; rms_inspect strict;', 'rms_server any' => 'exchange any')
         . server($text, 'h2') . server($text, 'h2_open', @anonymous)
         . server($text, 'tls');
     $text =~ s/\}\n\z/$more}\n/;
