@@ -20,6 +20,7 @@
 
 #include "rms_gss.h"
 #include "rms_gss_pac.h"
+#include "test_wrap.h"
 #include "ticket.h"
 
 
@@ -27,30 +28,6 @@
 
 #define SERVICE  "HTTP/rmsconnector.rms.test@RMS.TEST"
 #define CLIENT   "EXCH01$@RMS.TEST"
-
-
-/* Allocations of our own code can be made to fail, counted per thread. */
-
-void *__real_malloc(size_t size) __attribute__((weak));
-void *__real_calloc(size_t n, size_t size) __attribute__((weak));
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static _Thread_local size_t  alloc_calls, alloc_fail_at;
-
-
-void *
-__wrap_malloc(size_t size)
-{
-    return (++alloc_calls == alloc_fail_at) ? NULL : __real_malloc(size);
-}
-
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-    return (++alloc_calls == alloc_fail_at) ? NULL : __real_calloc(n, size);
-}
 
 
 static char                *keytab;

@@ -19,6 +19,7 @@
 #include "rms_gss_context.h"
 #include "rms_gss_ntlm.h"
 #include "rms_ntlm.h"
+#include "test_wrap.h"
 #include "ticket.h"
 
 
@@ -26,28 +27,6 @@
 
 #define ALICE  "CORP\\alice"
 #define EXCH   "corp\\EXCH01$"
-
-
-void *__real_malloc(size_t size) __attribute__((weak));
-void *__real_calloc(size_t n, size_t size) __attribute__((weak));
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static _Thread_local size_t  alloc_calls, alloc_fail_at;
-
-
-void *
-__wrap_malloc(size_t size)
-{
-    return (++alloc_calls == alloc_fail_at) ? NULL : __real_malloc(size);
-}
-
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-    return (++alloc_calls == alloc_fail_at) ? NULL : __real_calloc(n, size);
-}
 
 
 /*
