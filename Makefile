@@ -13,18 +13,19 @@ MODULE     = $(BUILD)/ngx_http_rms_module.so
 CORE       = $(BUILD)/core/librms.a
 
 PACKAGES_BUILD = gcc libc6-dev make nginx nginx-dev libxml2-dev libjansson-dev libkrb5-dev \
-                 libssl-dev libpcre2-dev zlib1g-dev
+                 libssl-dev libpcre2-dev zlib1g-dev libhiredis-dev
 PACKAGES_DEMO  = $(PACKAGES_BUILD) krb5-kdc krb5-admin-server krb5-user curl \
                  openssl python3 perl libgssapi-perl
 PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi \
                  python3-requests-kerberos xz-utils samba-ad-dc \
                  samba-ad-provision samba-dsdb-modules winbind python3-samba \
                  gss-ntlmssp libdigest-md4-perl python3-requests-ntlm \
-                 libwww-perl liblwp-authen-negotiate-perl libauthen-ntlm-perl
+                 libwww-perl liblwp-authen-negotiate-perl libauthen-ntlm-perl \
+                 redis-server redis-sentinel haproxy
 
 CFLAGS_CORE = -std=c11 -O2 -g -D_GNU_SOURCE -fPIC -Wall -Wextra -Wshadow \
               -Wconversion -Werror -Isrc -I/usr/include/libxml2 $(CFLAGS_EXTRA)
-LIBS_CORE   = -lxml2 -ljansson -lgssapi_krb5 -lkrb5 -lk5crypto -lcrypto -lz -lpthread
+LIBS_CORE   = -lxml2 -ljansson -lgssapi_krb5 -lkrb5 -lk5crypto -lcrypto -lz -lhiredis -lpthread
 
 CORE_SRCS   = $(sort $(wildcard src/*.c))
 CORE_OBJS   = $(CORE_SRCS:src/%.c=$(BUILD)/core/%.o)

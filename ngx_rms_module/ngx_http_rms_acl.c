@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_conf.h"
 
 
 static char *ngx_http_rms_allow_rule(ngx_conf_t *cf, ngx_array_t *allow,

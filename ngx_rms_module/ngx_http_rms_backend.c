@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_conf.h"
 
 
 typedef char *(*ngx_http_rms_backend_pt)(ngx_conf_t *cf,

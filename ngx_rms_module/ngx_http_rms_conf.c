@@ -7,6 +7,8 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_status.h"
+#include "ngx_http_rms_conf.h"
 
 #include <openssl/evp.h>
 

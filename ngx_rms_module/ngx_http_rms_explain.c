@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_status.h"
 #include "rms_explain.h"
 #include "rms_gss_s4u.h"
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_conf.h"
 
 
 static ngx_int_t ngx_http_rms_preconfiguration(ngx_conf_t *cf);

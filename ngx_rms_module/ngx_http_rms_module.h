@@ -463,71 +463,11 @@ extern ngx_module_t  ngx_http_rms_module;
 extern ngx_module_t  ngx_http_rms_filter_module;
 
 
-/* ngx_http_rms_conf.c */
-
-void *ngx_http_rms_create_main_conf(ngx_conf_t *cf);
-char *ngx_http_rms_init_main_conf(ngx_conf_t *cf, void *conf);
-void *ngx_http_rms_create_loc_conf(ngx_conf_t *cf);
-char *ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
-char *ngx_http_rms_auth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_keytab_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_zone_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_thread_pool_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_replay_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* ngx_http_rms_ntlm.c */
-
-char *ngx_http_rms_domain_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_ntlm_user_file_directive(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_rms_ntlm_merge(ngx_conf_t *cf,
-    ngx_http_rms_loc_conf_t *conf);
-
-/* ngx_http_rms_backend.c */
-
-char *ngx_http_rms_backend_block(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_pass_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
-/* ngx_http_rms_redis_conf.c */
-
-char *ngx_http_rms_redis_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_rms_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
 /* ngx_http_rms_acl.c */
 
-char *ngx_http_rms_allow_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_rms_grant_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 rms_acl_answer_t ngx_http_rms_role(ngx_http_rms_rules_t *rules,
     ngx_http_rms_caller_t *caller);
 void ngx_http_rms_authorise(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx);
-
-/* ngx_http_rms_check.c */
-
-ngx_int_t ngx_http_rms_check(ngx_conf_t *cf);
-ngx_http_rms_keytab_t *ngx_http_rms_keytab_get(ngx_conf_t *cf,
-    ngx_str_t *path);
-
-/* ngx_http_rms_check_auth.c */
-
-ngx_int_t ngx_http_rms_check_callers(ngx_conf_t *cf,
-    ngx_http_core_srv_conf_t *cscf, ngx_http_core_loc_conf_t *clcf);
 
 /* ngx_http_rms_ctx.c */
 
@@ -647,67 +587,11 @@ ngx_int_t ngx_http_rms_map_locations(ngx_http_request_t *r,
 
 /* ngx_http_rms_identity.c */
 
-ngx_http_rms_identity_t *ngx_http_rms_identity_add(ngx_conf_t *cf,
-    ngx_str_t *path);
 void ngx_http_rms_identity_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_identity_t *identity, ngx_log_t *log);
-ngx_int_t ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path);
-ngx_int_t ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_uint_t worker);
-
-/* ngx_http_rms_json.c */
-
-typedef struct {
-    ngx_pool_t                  *pool;
-    ngx_chain_t                 *first;
-    ngx_chain_t                **last;
-    ngx_buf_t                   *buf;
-    off_t                        len;
-    ngx_uint_t                   failed;
-    ngx_uint_t                   comma;
-} ngx_http_rms_json_t;
-
-#define ngx_http_rms_json_text(js, name, text)                                \
-    do {                                                                      \
-        rms_str_t  json_s = rms_string(text);                                 \
-        ngx_http_rms_json_string(js, name, &json_s);                          \
-    } while (0)
-
-void ngx_http_rms_json_start(ngx_http_rms_json_t *js, ngx_pool_t *pool);
-void ngx_http_rms_json_open(ngx_http_rms_json_t *js, const char *name,
-    char bracket);
-void ngx_http_rms_json_close(ngx_http_rms_json_t *js, char bracket);
-void ngx_http_rms_json_string(ngx_http_rms_json_t *js, const char *name,
-    const rms_str_t *value);
-void ngx_http_rms_json_line(ngx_http_rms_json_t *js, const char *name,
-    const rms_str_t *value);
-void ngx_http_rms_json_number(ngx_http_rms_json_t *js, const rms_str_t *name,
-    ngx_atomic_uint_t value);
-void ngx_http_rms_json_value(ngx_http_rms_json_t *js, const char *name,
-    const rms_str_t *value);
-ngx_int_t ngx_http_rms_json_send(ngx_http_request_t *r,
-    ngx_http_rms_json_t *js);
-
-/* ngx_http_rms_status.c */
-
-char *ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-ngx_int_t ngx_http_rms_status_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_rms_admit(ngx_http_request_t *r, ngx_uint_t methods,
-    const char *allow);
-ngx_int_t ngx_http_rms_arguments(ngx_http_request_t *r, ngx_str_t *names,
-    ngx_str_t *values);
-ngx_int_t ngx_http_rms_wrong(ngx_http_request_t *r, ngx_uint_t status,
-    const char *text);
-
-/* ngx_http_rms_explain.c */
-
-ngx_int_t ngx_http_rms_explain_handler(ngx_http_request_t *r);
 
 /* ngx_http_rms_session.c */
 
-char *ngx_http_rms_session_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 void ngx_http_rms_session_merge(ngx_http_rms_loc_conf_t *prev,
     ngx_http_rms_loc_conf_t *conf);
 ngx_int_t ngx_http_rms_session_find(ngx_http_request_t *r,
@@ -723,10 +607,6 @@ ngx_int_t ngx_http_rms_last_login_read(ngx_http_request_t *r,
 
 /* ngx_http_rms_rules.c */
 
-char *ngx_http_rms_acl_file_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-ngx_int_t ngx_http_rms_rules_merge(ngx_conf_t *cf,
-    ngx_http_rms_loc_conf_t *conf);
 ngx_http_rms_rules_t *ngx_http_rms_rules_hold(ngx_http_rms_list_t *list);
 void ngx_http_rms_rules_free(ngx_http_rms_rules_t *rules);
 void ngx_http_rms_acl_file_look(ngx_http_rms_main_conf_t *rmcf,
@@ -743,14 +623,8 @@ void ngx_http_rms_stamp(ngx_http_rms_stamp_t *stamp, ngx_file_info_t *fi);
 ngx_uint_t ngx_http_rms_stamp_differs(ngx_http_rms_stamp_t *stamp,
     ngx_file_info_t *fi);
 
-/* ngx_http_rms_variables.c */
-
-ngx_int_t ngx_http_rms_add_variables(ngx_conf_t *cf);
-
 /* ngx_http_rms_zone.c */
 
-ngx_int_t ngx_http_rms_zone_add(ngx_conf_t *cf,
-    ngx_http_rms_main_conf_t *rmcf);
 void ngx_http_rms_count(ngx_http_request_t *r, rms_count_e id, ngx_uint_t n);
 void ngx_http_rms_count_reason(ngx_http_request_t *r, rms_reason_e reason);
 void ngx_http_rms_count_verdict(ngx_http_request_t *r,
@@ -772,7 +646,6 @@ uint64_t ngx_http_rms_revoked(ngx_http_rms_zone_t *zone,
     const rms_str_t *account);
 ngx_uint_t ngx_http_rms_caller_revoked(ngx_http_request_t *r,
     ngx_http_rms_caller_t *caller);
-ngx_int_t ngx_http_rms_revoke_handler(ngx_http_request_t *r);
 
 /* ngx_http_rms_backoff.c */
 

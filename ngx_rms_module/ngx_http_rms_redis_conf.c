@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_conf.h"
 
 #include <openssl/crypto.h>
 

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_conf.h"
 #include "rms_acl_text.h"
 
 

@@ -8,6 +8,8 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_status.h"
+#include "ngx_http_rms_conf.h"
 
 
 static ngx_uint_t ngx_http_rms_status_ends(ngx_http_request_t *r,

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_conf.h"
 
 
 /* How many entries of each table the zone holds. */
