@@ -1,5 +1,5 @@
 /*
- * Can another user read a file?  Answered at load, in the main process, from
+ * Can another user read a file, or write to a directory?  Answered at load, in the main process, from
  * modes, owners and groups; looks names up through NSS, so never in a worker.
  * Nothing is allocated, nothing is kept.
  */
@@ -33,6 +33,7 @@ typedef struct {
 } rms_access_t;
 
 
+static rms_rc_e rms_access_begin(rms_access_t *a, const char *path);
 static rms_rc_e rms_access_walk(rms_access_t *a, const char *path);
 static rms_rc_e rms_access_one(rms_access_t *a, const char *path, int dir);
 static mode_t rms_access_bit(const rms_access_t *a, const struct stat *st,
@@ -53,40 +54,18 @@ rms_access_check(const char *path, const char *user, uid_t uid, gid_t gid,
 {
     char          real[PATH_MAX];
     rms_rc_e      rc;
-    struct stat   st;
     rms_access_t  a;
 
-    a.path = path;
     a.user = user;
     a.uid = uid;
     a.gid = gid;
     a.text = text;
     a.size = size;
 
-    if (size != 0) {
-        text[0] = '\0';
-    }
+    rc = rms_access_begin(&a, path);
 
-    if (stat(path, &st) == -1) {
-        if (errno == ENOENT || errno == ENOTDIR) {
-            return RMS_DECLINED;
-        }
-
-        (void) snprintf(text, size, "\"%s\" cannot be looked at: %s", path,
-                        strerror(errno));
-        return RMS_INVALID;
-    }
-
-    /* modes do not bind root */
-
-    if (uid == 0) {
-        return RMS_OK;
-    }
-
-    a.n_groups = RMS_ACCESS_GROUPS_MAX;
-
-    if (getgrouplist(user, gid, a.groups, &a.n_groups) == -1) {
-        return RMS_OK;      /* more groups than we can weigh */
+    if (rc != RMS_OK || a.n_groups == 0) {
+        return rc;
     }
 
     rc = rms_access_walk(&a, path);
@@ -101,6 +80,91 @@ rms_access_check(const char *path, const char *user, uid_t uid, gid_t gid,
     }
 
     return rms_access_walk(&a, real);
+}
+
+
+rms_rc_e
+rms_access_check_dir(const char *path, const char *user, uid_t uid, gid_t gid,
+    char *text, size_t size)
+{
+    char          quoted[RMS_ACCESS_QUOTED];
+    rms_rc_e      rc;
+    struct stat   st;
+    rms_access_t  a;
+
+    a.user = user;
+    a.uid = uid;
+    a.gid = gid;
+    a.text = text;
+    a.size = size;
+
+    rc = rms_access_begin(&a, path);
+
+    if (rc != RMS_OK) {
+        return rc;
+    }
+
+    if (stat(path, &st) == -1 || !S_ISDIR(st.st_mode)) {
+        (void) snprintf(text, size, "\"%s\" is not a directory", path);
+        return RMS_INVALID;
+    }
+
+    if (a.n_groups == 0
+        || (st.st_mode & rms_access_bit(&a, &st, S_IWOTH))
+        || getxattr(path, "system.posix_acl_access", NULL, 0) > 0)
+    {
+        return a.n_groups ? rms_access_walk(&a, path) : RMS_OK;
+    }
+
+    rms_access_quote(path, quoted);
+
+    (void) snprintf(text, size,
+                    "directory \"%s\" cannot be written to by user \"%s\" "
+                    "(mode %04o); run: chown %s %s && chmod u+rwx %s",
+                    path, user, (unsigned) (st.st_mode & 07777), user, quoted,
+                    quoted);
+
+    return RMS_INVALID;
+}
+
+
+/* No groups: nothing keeps the user out, or nothing can be said. */
+
+static rms_rc_e
+rms_access_begin(rms_access_t *a, const char *path)
+{
+    struct stat  st;
+
+    a->path = path;
+    a->n_groups = 0;
+
+    if (a->size != 0) {
+        a->text[0] = '\0';
+    }
+
+    if (stat(path, &st) == -1) {
+        if (errno == ENOENT || errno == ENOTDIR) {
+            return RMS_DECLINED;
+        }
+
+        (void) snprintf(a->text, a->size, "\"%s\" cannot be looked at: %s",
+                        path, strerror(errno));
+        return RMS_INVALID;
+    }
+
+    /* modes do not bind root */
+
+    if (a->uid == 0) {
+        return RMS_OK;
+    }
+
+    a->n_groups = RMS_ACCESS_GROUPS_MAX;
+
+    if (getgrouplist(a->user, a->gid, a->groups, &a->n_groups) == -1) {
+        a->n_groups = 0;    /* more groups than we can weigh */
+    }
+
+    return RMS_OK;
 }
 
 

@@ -1,5 +1,5 @@
 /*
- * Can another user read a file?  Answered from modes, owners and groups, at
+ * Can another user read a file, or write to a directory?  Answered from modes, owners and groups, at
  * load, so that "works for root, fails in the worker" is found by nginx -t.
  */
 
@@ -19,6 +19,14 @@
  * chgrp/chmod to run; RMS_DECLINED: the file is missing.
  */
 rms_rc_e rms_access_check(const char *path, const char *user, uid_t uid,
+    gid_t gid, char *text, size_t size);
+
+
+/*
+ * The same of a directory in which the user is to make and rename files.
+ * RMS_DECLINED: there is none of this name.
+ */
+rms_rc_e rms_access_check_dir(const char *path, const char *user, uid_t uid,
     gid_t gid, char *text, size_t size);
 
 

@@ -536,6 +536,71 @@ odd_paths_are_quoted_for_the_shell(void **state)
 #define access_test(f)  cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 
+static rms_rc_e
+write_to(const char *path)
+{
+    return rms_access_check_dir(path, "rms-stranger", STRANGER, STRANGERS,
+                                text, sizeof(text));
+}
+
+
+static void
+a_directory_that_is_not_writable_is_refused_with_the_line_to_run(void **state)
+{
+    (void) state;
+
+    assert_int_equal(chmod(dir, 0755), 0);
+    assert_int_equal(write_to(dir), RMS_INVALID);
+    assert_non_null(strstr(text, "cannot be written to by user "
+                                 "\"rms-stranger\" (mode 0755); run: chown "
+                                 "rms-stranger "));
+}
+
+
+static void
+a_directory_open_to_all_or_to_the_group_is_writable(void **state)
+{
+    (void) state;
+
+    assert_int_equal(chmod(dir, 0777), 0);
+    assert_int_equal(write_to(dir), RMS_OK);
+
+    assert_int_equal(chmod(dir, 0770), 0);
+    assert_int_equal(write_to(dir), RMS_INVALID);
+
+    extra_group = group_of(dir);
+    if (extra_group == 0) {
+        assert_int_equal(chown(dir, (uid_t) -1, 777), 0);
+        extra_group = 777;
+    }
+
+    assert_int_equal(write_to(dir), RMS_OK);
+}
+
+
+static void
+a_file_or_nothing_in_place_of_the_directory_is_told(void **state)
+{
+    (void) state;
+
+    assert_int_equal(write_to(file), RMS_INVALID);
+    assert_non_null(strstr(text, "is not a directory"));
+
+    assert_int_equal(write_to("/nowhere/at/all"), RMS_DECLINED);
+}
+
+
+static void
+root_may_write_everywhere(void **state)
+{
+    (void) state;
+
+    assert_int_equal(chmod(dir, 0755), 0);
+    assert_int_equal(rms_access_check_dir(dir, "root", 0, 0, text,
+                                          sizeof(text)), RMS_OK);
+}
+
+
 int
 main(void)
 {
@@ -556,7 +621,12 @@ main(void)
         access_test(missing_file_is_told_apart),
         access_test(path_that_cannot_be_looked_at_says_why),
         access_test(text_is_cut_to_its_size),
-        access_test(odd_paths_are_quoted_for_the_shell)
+        access_test(odd_paths_are_quoted_for_the_shell),
+        access_test(
+            a_directory_that_is_not_writable_is_refused_with_the_line_to_run),
+        access_test(a_directory_open_to_all_or_to_the_group_is_writable),
+        access_test(a_file_or_nothing_in_place_of_the_directory_is_told),
+        access_test(root_may_write_everywhere)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
