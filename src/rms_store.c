@@ -304,6 +304,23 @@ rms_store_get(rms_store_t *store, const rms_store_key_t *key,
 
 
 rms_rc_e
+rms_store_look(rms_store_t *store, const rms_store_key_t *key, uint64_t now,
+    uint32_t *number)
+{
+    rms_rc_e  rc;
+    uint32_t  i;
+
+    rc = rms_store_find_live(store, key, now, &i);
+
+    if (rc == RMS_OK) {
+        *number = store->cells[i - 1].u.head.number;
+    }
+
+    return rc;
+}
+
+
+rms_rc_e
 rms_store_touch(rms_store_t *store, const rms_store_key_t *key,
     uint64_t expires, uint64_t now)
 {
@@ -438,6 +455,7 @@ rms_store_add(rms_store_t *store, const rms_store_key_t *key,
     head->u.head.kind = key->kind;
     head->u.head.expires = expires;
     head->u.head.length = (uint32_t) value->len;
+    head->u.head.number = (uint32_t) ++store->shared->puts;
 
     if (rms_store_fill(store, head, value) != RMS_OK
         || rms_store_lru_push(store, i, head) != RMS_OK)

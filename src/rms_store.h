@@ -122,6 +122,15 @@ rms_rc_e rms_store_get(rms_store_t *store, const rms_store_key_t *key,
     rms_str_t *value, uint64_t now);
 
 
+/*
+ * The number of the value that the key has: each put gives another one, so that
+ * who kept what it made of a value can tell whether that is still the one.
+ * Counts as use, as rms_store_get() does.  RMS_OK or RMS_DECLINED.
+ */
+rms_rc_e rms_store_look(rms_store_t *store, const rms_store_key_t *key,
+    uint64_t now, uint32_t *number);
+
+
 /* A new expiry, and used just now.  RMS_OK or RMS_DECLINED. */
 rms_rc_e rms_store_touch(rms_store_t *store, const rms_store_key_t *key,
     uint64_t expires, uint64_t now);

@@ -14,7 +14,7 @@
 
 /* "RMSSTOR" and the version of the layout below. */
 
-#define RMS_STORE_MAGIC      UINT64_C(0x01524f5453534d52)
+#define RMS_STORE_MAGIC      UINT64_C(0x02524f5453534d52)
 
 #define RMS_STORE_CELL       128        /* bytes                         */
 #define RMS_STORE_HEAD_DATA  (RMS_STORE_CELL - 56)
@@ -47,7 +47,7 @@ typedef struct rms_store_shared_s {
     uint32_t          n_free;
     uint32_t          sweep;
     uint64_t          resets;
-    uint64_t          unused;
+    uint64_t          puts;     /* the next one has the next number      */
     rms_store_kind_t  kinds[RMS_STORE_KINDS];
 } rms_store_shared_t;
 
@@ -65,7 +65,7 @@ typedef struct rms_store_cell_s {
             uint32_t       chain;
             uint32_t       newer;
             uint32_t       older;
-            uint32_t       unused;
+            uint32_t       number;      /* of the put                    */
             unsigned char  data[RMS_STORE_HEAD_DATA];
         } head;
 

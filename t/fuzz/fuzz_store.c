@@ -25,6 +25,7 @@ typedef struct {
     uint64_t       expires;
     size_t         len;
     unsigned char  seed;
+    uint32_t       number;
 } record_t;
 
 
@@ -109,6 +110,22 @@ missing(run_t *run, record_t *r)
 }
 
 
+/* The number of the last put, and of no other. */
+
+static void
+numbered(run_t *run, record_t *r, const rms_store_key_t *key, int put)
+{
+    uint32_t  number;
+
+    if (rms_store_look(&run->store, key, run->now, &number) != RMS_OK) {
+        return;
+    }
+
+    must(run->broken || put == (number != r->number));
+    r->number = number;
+}
+
+
 static void
 get(run_t *run, unsigned n, size_t room)
 {
@@ -142,6 +159,7 @@ get(run_t *run, unsigned n, size_t room)
     }
 
     must(r->alive && r->expires > run->now);
+    numbered(run, r, &key, 0);
     must(value.len == r->len);
     must(rc == RMS_TOO_LARGE || memcmp(buf, text + r->seed, r->len) == 0);
 }
@@ -204,6 +222,8 @@ put(run_t *run, unsigned n, const uint8_t *op)
     must(rc != RMS_OK
          || (value.len == r->len
              && memcmp(buf, text + r->seed, r->len) == 0));
+
+    numbered(run, r, &key, 1);
 }
 
 

@@ -641,6 +641,93 @@ walk_meets_every_record_once(void **state)
 }
 
 
+static rms_rc_e
+look(test_t *t, unsigned kind, uint32_t n, uint64_t now, uint32_t *number)
+{
+    rms_store_key_t  k;
+
+    k = key(kind, n);
+
+    return rms_store_look(&t->store, &k, now, number);
+}
+
+
+/* What was made of a value is good as long as the number is the same. */
+
+static void
+each_put_has_a_number_of_its_own(void **state)
+{
+    test_t           t;
+    uint32_t         i, number, first, last;
+    rms_store_key_t  k;
+
+    (void) state;
+
+    t = make(8, 1, 1, 0);
+
+    assert_int_equal(look(&t, 0, 1, NOW, &number), RMS_DECLINED);
+    assert_int_equal(put(&t, 0, 1, 100), RMS_OK);
+    assert_int_equal(look(&t, 0, 1, NOW, &first), RMS_OK);
+    assert_int_equal(look(&t, 1, 1, NOW, &number), RMS_DECLINED);
+
+    /* to read it, to touch it, and to put others change nothing */
+
+    k = key(0, 1);
+    assert_int_equal(get(&t, 0, 1), 100);
+    assert_int_equal(rms_store_touch(&t.store, &k, LATER + 1, NOW), RMS_OK);
+    assert_int_equal(put(&t, 0, 2, 100), RMS_OK);
+    assert_int_equal(look(&t, 0, 1, NOW, &number), RMS_OK);
+    assert_int_equal(number, first);
+    assert_int_equal(look(&t, 0, 2, NOW, &number), RMS_OK);
+    assert_int_not_equal(number, first);
+
+    /* the same value anew is another one, also when it was gone meanwhile */
+
+    for (i = 0, last = first; i < 3; i++, last = number) {
+        if (i == 1) {
+            assert_int_equal(rms_store_delete(&t.store, &k), RMS_OK);
+            assert_int_equal(look(&t, 0, 1, NOW, &number), RMS_DECLINED);
+        }
+
+        if (i == 2) {
+            rms_store_reset(&t.store);
+        }
+
+        assert_int_equal(put(&t, 0, 1, 100), RMS_OK);
+        assert_int_equal(look(&t, 0, 1, NOW, &number), RMS_OK);
+        assert_true(number > last);
+    }
+
+    assert_int_equal(look(&t, 0, 1, LATER, &number), RMS_DECLINED);
+    assert_int_equal(rms_store_stats(&t.store).kinds[0].expired, 1);
+
+    free(t.memory);
+}
+
+
+static void
+who_is_looked_at_is_in_use(void **state)
+{
+    test_t    t;
+    uint32_t  n, number;
+
+    (void) state;
+
+    t = make(4, 1, 0, 0);
+
+    for (n = 1; n <= 4; n++) {
+        assert_int_equal(put(&t, 0, n, 10), RMS_OK);
+    }
+
+    assert_int_equal(look(&t, 0, 1, NOW, &number), RMS_OK);
+    assert_int_equal(put(&t, 0, 5, 10), RMS_OK);
+    assert_int_equal(get(&t, 0, 1), 10);
+    assert_int_equal(get(&t, 0, 2), -1);
+
+    free(t.memory);
+}
+
+
 static void
 store_survives_at_another_address(void **state)
 {
@@ -1159,6 +1246,8 @@ main(void)
         cmocka_unit_test(value_is_wiped_when_its_record_goes),
         cmocka_unit_test(forgotten_records_are_swept_by_later_puts),
         cmocka_unit_test(walk_meets_every_record_once),
+        cmocka_unit_test(each_put_has_a_number_of_its_own),
+        cmocka_unit_test(who_is_looked_at_is_in_use),
         cmocka_unit_test(store_survives_at_another_address),
         cmocka_unit_test(foreign_memory_is_not_taken_over),
         cmocka_unit_test(size_and_fit_agree),
