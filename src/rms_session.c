@@ -3,6 +3,8 @@
  * in rms_session_codec.c.  Pure functions, any thread.
  */
 
+#include <pthread.h>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -16,6 +18,46 @@
 
 #define RMS_SESSION_LABEL    "rms session id, version 1"
 #define RMS_SESSION_ACCOUNT  "rms last login of, version 1"
+
+
+static void rms_session_fetch(void);
+static const EVP_MD *rms_session_sha256(void);
+
+
+/* The six bits each character of base64url stands for, or -1. */
+
+static const signed char  rms_session_values[128] = {
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1,
+    -1,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, 63,
+    -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1
+};
+
+
+/* Looked up once: EVP_sha256() makes OpenSSL do it for each hash. */
+
+static EVP_MD          *rms_session_md;
+static pthread_once_t   rms_session_once = PTHREAD_ONCE_INIT;
+
+
+static void
+rms_session_fetch(void)
+{
+    rms_session_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+
+static const EVP_MD *
+rms_session_sha256(void)
+{
+    (void) pthread_once(&rms_session_once, rms_session_fetch);
+
+    return rms_session_md ? rms_session_md : EVP_sha256();
+}
 
 
 rms_session_state_e
@@ -107,44 +149,45 @@ rms_session_id_text(const unsigned char *id, unsigned char *text)
 rms_rc_e
 rms_session_id_read(const rms_str_t *text, unsigned char *id)
 {
-    size_t         i;
+    int            value, all;
+    size_t         i, n;
     rms_rc_e       rc;
-    rms_str_t      src, dst;
-    unsigned char  c, padded[RMS_SESSION_TEXT + 2], buf[RMS_SESSION_ID + 2];
+    uint32_t       bits;
+    unsigned char  c;
+    unsigned char  buf[RMS_SESSION_ID];
 
     if (text->len != RMS_SESSION_TEXT) {
         return RMS_INVALID;
     }
 
-    for (i = 0; i < RMS_SESSION_TEXT; i++) {
+    bits = 0;
+    value = 0;
+    all = 0;
+
+    for (i = 0, n = 0; i < RMS_SESSION_TEXT; i++) {
         c = text->data[i];
+        value = c < 128 ? rms_session_values[c] : -1;
+        all |= value;
+        bits = bits << 6 | ((uint32_t) value & 0x3f);
 
-        if (c == '+' || c == '/' || c == '=') {
-            return RMS_INVALID;
+        /* of four characters the first completes no byte */
+
+        if (i % 4 != 0) {
+            buf[n++] = (unsigned char) (bits >> (6 - 2 * (i % 4)));
         }
-
-        padded[i] = (c == '-') ? '+' : (c == '_') ? '/' : c;
     }
-
-    padded[i] = '=';
-    padded[i + 1] = '=';
 
     /* strict: the four bits behind the id are zero */
 
-    src.data = padded;
-    src.len = sizeof(padded);
-    dst.data = buf;
-
-    rc = rms_base64_decode(&src, RMS_SESSION_ID, &dst);
+    rc = (all >= 0 && (value & 0x0f) == 0) ? RMS_OK : RMS_INVALID;
 
     if (rc == RMS_OK) {
         memcpy(id, buf, RMS_SESSION_ID);
     }
 
-    OPENSSL_cleanse(padded, sizeof(padded));
     OPENSSL_cleanse(buf, sizeof(buf));
 
-    return (rc == RMS_OK) ? RMS_OK : RMS_INVALID;
+    return rc;
 }
 
 
@@ -160,7 +203,8 @@ rms_session_key(const unsigned char *id, unsigned char *key)
     memcpy(text, RMS_SESSION_LABEL, sizeof(RMS_SESSION_LABEL));
     memcpy(text + sizeof(RMS_SESSION_LABEL), id, RMS_SESSION_ID);
 
-    ok = EVP_Digest(text, sizeof(text), hash, NULL, EVP_sha256(), NULL);
+    ok = EVP_Digest(text, sizeof(text), hash, NULL, rms_session_sha256(),
+                    NULL);
 
     if (ok) {
         memcpy(key, hash, RMS_SESSION_KEY);
@@ -182,7 +226,7 @@ rms_session_account_key(const rms_str_t *account, unsigned char *key)
     md = EVP_MD_CTX_new();
 
     ok = md != NULL
-         && EVP_DigestInit_ex(md, EVP_sha256(), NULL)
+         && EVP_DigestInit_ex(md, rms_session_sha256(), NULL)
          && EVP_DigestUpdate(md, RMS_SESSION_ACCOUNT,
                              sizeof(RMS_SESSION_ACCOUNT))
          && EVP_DigestUpdate(md, account->data, account->len)

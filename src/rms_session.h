@@ -9,7 +9,7 @@
 #define RMS_SESSION_H
 
 
-#include "rms_types.h"
+#include "rms_sid.h"
 
 
 #define RMS_SESSION_ID           16     /* bytes, 128 bit                */
@@ -40,8 +40,10 @@ typedef struct {
     rms_str_t           account;    /* as rules see it; never empty      */
     rms_str_t           service;    /* principal of the ticket, or empty */
     rms_str_t           sids;       /* of rms_sid_pack(); empty: unknown */
+    rms_sid_t           user;       /* of these, the account's own       */
     rms_session_mech_e  mech;
     unsigned            foreign:1;
+    unsigned            has_user:1;
     unsigned            has_thumbprint:1;
     unsigned char       thumbprint[RMS_SESSION_THUMBPRINT];
     unsigned char       scope[RMS_SESSION_SCOPE];   /* hash of the place in
@@ -139,13 +141,15 @@ rms_rc_e rms_session_cookie(const rms_str_t *headers, size_t n_headers,
  * The record.  dst: dst->len is the room, RMS_SESSION_ENCODED_MAX is always
  * enough; then the length.  RMS_OK; RMS_TOO_LARGE: no room; RMS_INVALID: the
  * session breaks a rule (empty account, control characters, too long, no
- * lifetime, seen before created, a certificate login without thumbprint, ...).
+ * lifetime, seen before created, a certificate login without thumbprint, a SID
+ * of its own without SIDs, ...).
  */
 rms_rc_e rms_session_encode(const rms_session_t *session, rms_str_t *dst);
 
 
 /*
- * The same back.  RMS_OK; RMS_UNSUPPORTED: another version of the record;
+ * The same back.  RMS_OK; RMS_UNSUPPORTED: another version of the record, which
+ * is as good as none;
  * RMS_INVALID: anything that rms_session_encode() does not write.
  */
 rms_rc_e rms_session_decode(const rms_str_t *src, rms_session_t *session);

@@ -4,24 +4,33 @@
  * any thread.
  *
  *     version 1, mech, flags, scope[16], created 8, seen 8, lifetime 4,
- *     idle 4, epoch 8, [thumbprint 32,] account, service, sids: each 2 bytes
- *     of length and the bytes
+ *     idle 4, epoch 8, [thumbprint 32,] [user: sub-authorities 1, authority 6,
+ *     each sub-authority 4,] account, service, sids: each 2 bytes of length and
+ *     the bytes
+ *
+ * Version 2; in version 1 there was no user.
  */
 
 #include "rms_session.h"
 
 
-#define RMS_SESSION_VERSION       1
+#define RMS_SESSION_VERSION       2
 
 #define RMS_SESSION_F_FOREIGN     0x01
 #define RMS_SESSION_F_THUMBPRINT  0x02
-#define RMS_SESSION_F_ALL         0x03
+#define RMS_SESSION_F_USER        0x04
+#define RMS_SESSION_F_ALL         0x07
 
 /* version to epoch */
 #define RMS_SESSION_FIXED         (3 + RMS_SESSION_SCOPE + 8 + 8 + 4 + 4 + 8)
 
+#define RMS_SESSION_AUTHORITY     (UINT64_C(1) << 48)
 
-_Static_assert(RMS_SESSION_FIXED + RMS_SESSION_THUMBPRINT + 3 * 2
+#define rms_session_user_size(n)  (1 + 6 + 4 * (size_t) (n))
+
+
+_Static_assert(RMS_SESSION_FIXED + RMS_SESSION_THUMBPRINT
+               + rms_session_user_size(RMS_SID_SUBS_MAX) + 3 * 2
                + 2 * RMS_SESSION_NAME_MAX + RMS_SESSION_SIDS_MAX
                <= RMS_SESSION_ENCODED_MAX, "every session has room");
 _Static_assert(RMS_SESSION_SIDS_MAX <= UINT16_MAX, "two bytes of length");
@@ -42,9 +51,12 @@ static unsigned char *rms_session_put_number(unsigned char *p, uint64_t n,
     size_t bytes);
 static unsigned char *rms_session_put_text(unsigned char *p,
     const rms_str_t *text);
+static unsigned char *rms_session_put_user(unsigned char *p,
+    const rms_sid_t *user);
 static void rms_session_get(rms_session_in_t *in, void *dst, size_t len);
 static uint64_t rms_session_get_number(rms_session_in_t *in, size_t bytes);
 static rms_rc_e rms_session_get_text(rms_session_in_t *in, rms_str_t *text);
+static rms_rc_e rms_session_get_user(rms_session_in_t *in, rms_sid_t *user);
 static rms_rc_e rms_session_get_rest(rms_session_in_t *in,
     rms_session_t *session);
 
@@ -64,7 +76,8 @@ rms_session_encode(const rms_session_t *session, rms_str_t *dst)
     }
 
     flags = (session->foreign ? RMS_SESSION_F_FOREIGN : 0u)
-            | (session->has_thumbprint ? RMS_SESSION_F_THUMBPRINT : 0u);
+            | (session->has_thumbprint ? RMS_SESSION_F_THUMBPRINT : 0u)
+            | (session->has_user ? RMS_SESSION_F_USER : 0u);
 
     p = dst->data;
     p = rms_session_put_number(p, RMS_SESSION_VERSION, 1);
@@ -79,6 +92,10 @@ rms_session_encode(const rms_session_t *session, rms_str_t *dst)
 
     if (session->has_thumbprint) {
         p = rms_session_put(p, session->thumbprint, RMS_SESSION_THUMBPRINT);
+    }
+
+    if (session->has_user) {
+        p = rms_session_put_user(p, &session->user);
     }
 
     p = rms_session_put_text(p, &session->account);
@@ -109,6 +126,16 @@ rms_session_fine(const rms_session_t *session)
     if (session->lifetime == 0 || session->idle == 0
         || session->created > session->seen
         || session->seen > UINT64_MAX / 2)
+    {
+        return 0;
+    }
+
+    /* a whole SID: of a domain alone there is nobody */
+
+    if (session->has_user
+        && (session->user.n == 0 || session->user.n > RMS_SID_SUBS_MAX
+            || session->user.authority >= RMS_SESSION_AUTHORITY
+            || session->sids.len == 0))
     {
         return 0;
     }
@@ -148,7 +175,9 @@ static size_t
 rms_session_size(const rms_session_t *session)
 {
     return RMS_SESSION_FIXED
-           + (session->has_thumbprint ? RMS_SESSION_THUMBPRINT : 0u) + 3 * 2u
+           + (session->has_thumbprint ? RMS_SESSION_THUMBPRINT : 0u)
+           + (session->has_user ? rms_session_user_size(session->user.n) : 0u)
+           + 3 * 2u
            + session->account.len + session->service.len + session->sids.len;
 }
 
@@ -182,6 +211,22 @@ rms_session_put_text(unsigned char *p, const rms_str_t *text)
     p = rms_session_put_number(p, text->len, 2);
 
     return rms_session_put(p, text->data, text->len);
+}
+
+
+static unsigned char *
+rms_session_put_user(unsigned char *p, const rms_sid_t *user)
+{
+    uint32_t  i;
+
+    p = rms_session_put_number(p, user->n, 1);
+    p = rms_session_put_number(p, user->authority, 6);
+
+    for (i = 0; i < user->n; i++) {
+        p = rms_session_put_number(p, user->sub[i], 4);
+    }
+
+    return p;
 }
 
 
@@ -223,6 +268,7 @@ rms_session_decode(const rms_str_t *src, rms_session_t *session)
 
     session->foreign = (flags & RMS_SESSION_F_FOREIGN) != 0;
     session->has_thumbprint = (flags & RMS_SESSION_F_THUMBPRINT) != 0;
+    session->has_user = (flags & RMS_SESSION_F_USER) != 0;
 
     return rms_session_get_rest(&in, session);
 }
@@ -242,6 +288,12 @@ rms_session_get_rest(rms_session_in_t *in, rms_session_t *session)
         rms_session_get(in, session->thumbprint, RMS_SESSION_THUMBPRINT);
     }
 
+    if (session->has_user
+        && rms_session_get_user(in, &session->user) != RMS_OK)
+    {
+        return RMS_INVALID;
+    }
+
     if (rms_session_get_text(in, &session->account) != RMS_OK
         || rms_session_get_text(in, &session->service) != RMS_OK
         || rms_session_get_text(in, &session->sids) != RMS_OK
@@ -250,6 +302,32 @@ rms_session_get_rest(rms_session_in_t *in, rms_session_t *session)
     {
         return RMS_INVALID;
     }
+
+    return RMS_OK;
+}
+
+
+static rms_rc_e
+rms_session_get_user(rms_session_in_t *in, rms_sid_t *user)
+{
+    uint32_t  i, n;
+
+    if (in->left < rms_session_user_size(0)) {
+        return RMS_INVALID;
+    }
+
+    n = (uint32_t) rms_session_get_number(in, 1);
+    user->authority = rms_session_get_number(in, 6);
+
+    if (n > RMS_SID_SUBS_MAX || in->left < 4 * (size_t) n) {
+        return RMS_INVALID;
+    }
+
+    for (i = 0; i < n; i++) {
+        user->sub[i] = (uint32_t) rms_session_get_number(in, 4);
+    }
+
+    user->n = n;
 
     return RMS_OK;
 }

@@ -32,7 +32,7 @@ record(const rms_str_t *in)
 
     if (rc != RMS_OK) {
         must(rc == RMS_INVALID
-             || (rc == RMS_UNSUPPORTED && in->data[0] != 1));
+             || (rc == RMS_UNSUPPORTED && in->data[0] != 2));
         return;
     }
 
@@ -42,6 +42,9 @@ record(const rms_str_t *in)
     must(session.account.data > in->data);
     must(session.sids.data + session.sids.len == in->data + in->len);
     must(session.created <= session.seen);
+    must(!session.has_user
+         || (session.user.n >= 1 && session.user.n <= RMS_SID_SUBS_MAX
+             && session.user.authority < UINT64_C(1) << 48));
     must(rms_session_expires(&session) > session.seen
          || session.seen - session.created >= session.lifetime);
 
@@ -88,6 +91,8 @@ session_of(const rms_str_t *data)
 {
     rms_rc_e              rc;
     rms_str_t             in, out;
+    uint32_t              i;
+    uint64_t              flags;
     rms_session_t         s, back;
     static unsigned char  buf[RMS_SESSION_ENCODED_MAX];
 
@@ -96,7 +101,9 @@ session_of(const rms_str_t *data)
 
     s.mech = (rms_session_mech_e) number(&in, 1);
     s.foreign = number(&in, 1) & 1;
-    s.has_thumbprint = number(&in, 1) & 1;
+    flags = number(&in, 1);
+    s.has_thumbprint = flags & 1;
+    s.has_user = flags >> 1 & 1;
     s.created = number(&in, 8);
     s.seen = s.created + number(&in, 3);
     s.lifetime = (uint32_t) number(&in, 4);
@@ -104,6 +111,16 @@ session_of(const rms_str_t *data)
     s.epoch = number(&in, 8);
     cut(&in, number(&in, 2) % 600, &s.account);
     cut(&in, number(&in, 2) % 600, &s.service);
+
+    if (s.has_user) {
+        s.user.n = (uint32_t) number(&in, 1) % (RMS_SID_SUBS_MAX + 2);
+        s.user.authority = number(&in, 6);
+
+        for (i = 0; i < s.user.n && i < RMS_SID_SUBS_MAX; i++) {
+            s.user.sub[i] = (uint32_t) number(&in, 4);
+        }
+    }
+
     s.sids = in;
 
     out.data = buf;
@@ -119,6 +136,8 @@ session_of(const rms_str_t *data)
     must(rms_session_decode(&out, &back) == RMS_OK);
     must(back.mech == s.mech && back.foreign == s.foreign);
     must(back.has_thumbprint == s.has_thumbprint);
+    must(back.has_user == s.has_user);
+    must(!s.has_user || rms_sid_cmp(&back.user, &s.user) == 0);
     must(back.created == s.created && back.seen == s.seen);
     must(back.lifetime == s.lifetime && back.idle == s.idle);
     must(back.epoch == s.epoch);

@@ -67,6 +67,12 @@ session(void)
     s.lifetime = LIFETIME;
     s.idle = IDLE;
     s.epoch = 5;
+    s.has_user = 1;
+    s.user.authority = 5;
+    s.user.n = 3;
+    s.user.sub[0] = 21;
+    s.user.sub[1] = 7;
+    s.user.sub[2] = 0x89abcdef;
 
     return s;
 }
@@ -231,6 +237,9 @@ id_has_one_text(void **state)
         0xfb, 0xff, 0xbf, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     };
 
+    static const unsigned char  alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
     static const char *const  wrong[] = {
         "",
         "-_-_AwQFBgcICQoLDA0OD",            /* short                     */
@@ -265,6 +274,25 @@ id_has_one_text(void **state)
         assert_int_equal(rms_session_id_read(&text, back), RMS_OK);
         assert_memory_equal(back, id, RMS_SESSION_ID);
     }
+
+    /* of 256 characters 64 are good, each with a value of its own */
+
+    memset(buf, 'A', RMS_SESSION_TEXT);
+
+    for (i = 0, k = 0; i < 256; i++) {
+        buf[3] = (unsigned char) i;
+
+        if (rms_session_id_read(&text, back) == RMS_OK) {
+            assert_non_null(memchr(alphabet, (int) i, 64));
+            assert_int_equal(back[2], (unsigned char *)
+                             memchr(alphabet, (int) i, 64) - alphabet);
+            k++;
+        }
+    }
+
+    assert_int_equal(k, 64);
+
+    buf[3] = 'A';
 
     /* of 256 last characters, those four that end in zeros are good */
 
@@ -405,9 +433,11 @@ record_is_read_as_it_was_written(void **state)
 
     (void) state;
 
-    for (i = 0; i < 48; i++) {
+    for (i = 0; i < 128; i++) {
         s = session();
         s.mech = (rms_session_mech_e) (1 + i % 3);
+        s.has_user = i >= 48;
+        s.user.n = 1 + i % RMS_SID_SUBS_MAX;
         s.foreign = i >> 2 & 1;
         s.has_thumbprint = (i >> 3 & 1) || s.mech == RMS_SESSION_CERTIFICATE;
 
@@ -418,6 +448,7 @@ record_is_read_as_it_was_written(void **state)
         if (i & 16) {
             s.service.len = 0;
             s.sids.len = 0;
+            s.has_user = 0;
         }
 
         if (i & 32) {
@@ -426,6 +457,8 @@ record_is_read_as_it_was_written(void **state)
             s.epoch = UINT64_MAX;
             s.lifetime = s.idle = UINT32_MAX;
             s.created = s.seen = UINT64_MAX / 2;
+            s.user.authority = (UINT64_C(1) << 48) - 1;
+            memset(s.user.sub, 0xff, s.user.n * sizeof(uint32_t));
         }
 
         bytes.data = buf;
@@ -437,6 +470,12 @@ record_is_read_as_it_was_written(void **state)
         assert_int_equal(back.foreign, s.foreign);
         assert_int_equal(back.has_thumbprint, s.has_thumbprint);
         assert_memory_equal(back.thumbprint, s.thumbprint, 32);
+        assert_int_equal(back.has_user, s.has_user);
+
+        if (s.has_user) {
+            assert_int_equal(rms_sid_cmp(&back.user, &s.user), 0);
+        }
+
         assert_memory_equal(back.scope, s.scope, 16);
         assert_true(rms_str_eq(&back.account, &s.account));
         assert_true(rms_str_eq(&back.service, &s.service));
@@ -460,13 +499,15 @@ record_has_this_form(void **state)
     unsigned char  buf[200];
 
     static const unsigned char  expected[] =
-        "\x01\x01\x01"
+        "\x02\x01\x05"
         "BBBBBBBBBBBBBBBB"
         "\x00\xf1\x53\x65\x00\x00\x00\x00"
         "\x58\xf3\x53\x65\x00\x00\x00\x00"
         "\x80\x70\x00\x00"
         "\x10\x0e\x00\x00"
         "\x05\x00\x00\x00\x00\x00\x00\x00"
+        "\x03" "\x05\x00\x00\x00\x00\x00"
+        "\x15\x00\x00\x00" "\x07\x00\x00\x00" "\xef\xcd\xab\x89"
         "\x14\x00" "EXCH01$@CORP.EXAMPLE"
         "\x22\x00" "HTTP/rms.corp.example@CORP.EXAMPLE"
         "\x0a\x00" "some bytes";
@@ -499,7 +540,7 @@ session_that_breaks_a_rule_is_not_written(void **state)
 
     memset(many, 'a', sizeof(many));
 
-    for (i = 0; i < 16; i++) {
+    for (i = 0; i < 20; i++) {
         s = session();
 
         switch (i) {
@@ -518,13 +559,17 @@ session_that_breaks_a_rule_is_not_written(void **state)
         case 12: s.idle = 0; break;
         case 13: s.seen = s.created - 1; break;
         case 14: s.seen = UINT64_MAX / 2 + 1; break;
+        case 15: s.user.n = 0; break;
+        case 16: s.user.n = RMS_SID_SUBS_MAX + 1; break;
+        case 17: s.user.authority = UINT64_C(1) << 48; break;
+        case 18: s.sids.len = 0; break;
         default: s.account.data = many; s.account.len = 512;
         }
 
         bytes.data = buf;
         bytes.len = sizeof(buf);
         assert_int_equal(rms_session_encode(&s, &bytes),
-                         i == 15 ? RMS_OK : RMS_INVALID);
+                         i == 19 ? RMS_OK : RMS_INVALID);
     }
 }
 
@@ -543,18 +588,24 @@ damaged_record_is_not_read(void **state)
         rms_rc_e       rc;
     } cases[] = {
         { 0, 0, RMS_UNSUPPORTED },              /* version               */
-        { 0, 2, RMS_UNSUPPORTED },
+        { 0, 1, RMS_UNSUPPORTED },
+        { 0, 3, RMS_UNSUPPORTED },
         { 1, 0, RMS_INVALID },                  /* mech                  */
         { 1, 4, RMS_INVALID },
-        { 2, 4, RMS_INVALID },                  /* unknown flag          */
+        { 2, 8, RMS_INVALID },                  /* unknown flag          */
+        { 2, 1, RMS_INVALID },                  /* a user not announced  */
         { 2, 0x80, RMS_INVALID },
         { 34, 0xff, RMS_INVALID },              /* seen: too far         */
         { 28, 0, RMS_INVALID },                 /* seen before created   */
-        { 51, 0, RMS_INVALID },                 /* account: empty        */
-        { 51, 21, RMS_INVALID },
-        { 52, 0xff, RMS_INVALID },
-        { 53, '\n', RMS_INVALID },
-        { 53, 'F', RMS_OK }
+        { 51, 0, RMS_INVALID },                 /* user: of nobody       */
+        { 51, 2, RMS_INVALID },
+        { 51, 16, RMS_INVALID },
+        { 57, 0xff, RMS_OK },                   /* its authority         */
+        { 70, 0, RMS_INVALID },                 /* account: empty        */
+        { 70, 21, RMS_INVALID },
+        { 71, 0xff, RMS_INVALID },
+        { 72, '\n', RMS_INVALID },
+        { 72, 'F', RMS_OK }
     };
 
     (void) state;
