@@ -79,9 +79,10 @@ int rms_gss_ntlm_wanted(const rms_str_t *token,
  *
  * UNAVAILABLE: the mechanism is not installed, the user file cannot be read,
  * winbindd does not answer or lets us not in, no domain controller, no
- * memory.  winbind is asked about itself after a failure, which may block
- * again; that it failed and works when asked cannot be told from a wrong
- * password.
+ * memory.  What the domain controller said of the account is in the text, and
+ * changes nothing else.  Where no answer of it was heard, winbind is asked
+ * about itself, which may block again; that it failed and works when asked can
+ * then not be told from a wrong password.
  *
  * Channel bindings: the client's are in the message that proves its password
  * (MsvAvChannelBindings, [MS-NLMP] 2.2.2.1), the library compares them, and

@@ -17,13 +17,14 @@
 #include "rms_gss_cred.h"
 #include "rms_gss_ntlm_leg.h"
 #include "rms_winbind.h"
+#include "rms_winbind_status.h"
 
 
 static OM_uint32 rms_gss_ntlm_cred(const rms_gss_ntlm_t *ntlm,
     gss_cred_id_t *cred, OM_uint32 *minor);
 static void rms_gss_ntlm_why(rms_gss_leg_t *leg, OM_uint32 major);
 static rms_gss_status_e rms_gss_ntlm_blame(rms_gss_leg_t *leg,
-    OM_uint32 major);
+    int asked, rms_winbind_cause_e cause);
 
 
 static gss_OID_desc  rms_gss_ntlm_mech =
@@ -54,6 +55,8 @@ rms_gss_ntlm_accept_leg(rms_gss_leg_t *leg, gss_name_t *client,
 
     in.value = leg->message.data;
     in.length = leg->message.len;
+
+    rms_winbind_listen();
 
     major = gss_accept_sec_context(minor, &leg->ctx->gss, cred, &in,
                                    (leg->login->cbind_mode == RMS_CBIND_OFF
@@ -114,15 +117,17 @@ rms_gss_ntlm_cred(const rms_gss_ntlm_t *ntlm, gss_cred_id_t *cred,
 
 
 /*
- * Whose fault was it?  By the major status alone: minor ones are renumbered
- * by GSSAPI where mechanisms share one, and gss-ntlmssp has one for all that
- * winbind can say.
+ * Whose fault was it?  By the major status, and by what was overheard of
+ * winbind: minor ones are renumbered by GSSAPI where mechanisms share one, and
+ * gss-ntlmssp has one for all that winbind can say.
  */
 
 rms_gss_status_e
 rms_gss_ntlm_refused(rms_gss_leg_t *leg, OM_uint32 major, OM_uint32 minor)
 {
-    rms_gss_status_e  status;
+    int                  asked;
+    rms_gss_status_e     status;
+    rms_winbind_cause_e  cause;
 
     if (GSS_ROUTINE_ERROR(major) == GSS_S_BAD_MECH) {
         rms_line_add(&leg->line, "GSSAPI has no NTLM mechanism; install "
@@ -130,7 +135,19 @@ rms_gss_ntlm_refused(rms_gss_leg_t *leg, OM_uint32 major, OM_uint32 minor)
         return RMS_GSS_UNAVAILABLE;
     }
 
-    status = rms_gss_ntlm_blame(leg, major);
+    /* was it about this account? */
+
+    asked = leg->ctx->ntlm.challenged
+            && GSS_ROUTINE_ERROR(major) == GSS_S_FAILURE;
+
+    cause = rms_winbind_cause(asked ? rms_winbind_heard() : 0, &leg->line);
+
+    if (cause == RMS_WINBIND_ACCOUNT) {
+        rms_gss_ntlm_who(leg);
+        return RMS_GSS_FAILED;
+    }
+
+    status = rms_gss_ntlm_blame(leg, asked, cause);
 
     if (status != RMS_GSS_UNAVAILABLE && minor == ENOMEM) {
         return rms_gss_ntlm_no_memory(leg);
@@ -150,7 +167,7 @@ rms_gss_ntlm_refused(rms_gss_leg_t *leg, OM_uint32 major, OM_uint32 minor)
 }
 
 
-/* Of an AUTHENTICATE_MESSAGE; winbind has been asked for its own words. */
+/* Of an AUTHENTICATE_MESSAGE; what winbind said is in the line already. */
 
 static void
 rms_gss_ntlm_why(rms_gss_leg_t *leg, OM_uint32 major)
@@ -176,25 +193,27 @@ rms_gss_ntlm_why(rms_gss_leg_t *leg, OM_uint32 major)
 }
 
 
-/* UNAVAILABLE where what we need is not there; the line says what. */
+/*
+ * UNAVAILABLE where what we need is not there; the line says what.  asked: it
+ * was about the account, whose fault it may be where nothing was heard.
+ */
 
 static rms_gss_status_e
-rms_gss_ntlm_blame(rms_gss_leg_t *leg, OM_uint32 major)
+rms_gss_ntlm_blame(rms_gss_leg_t *leg, int asked, rms_winbind_cause_e cause)
 {
-    int             asked;
-    char            domain[RMS_NTLM_NAME_MAX + 1];
-    char            user[RMS_NTLM_NAME_MAX + 1];
-    rms_winbind_e   state;
+    char           domain[RMS_NTLM_NAME_MAX + 1];
+    char           user[RMS_NTLM_NAME_MAX + 1];
+    rms_winbind_e  state;
 
     if (leg->ntlm->user_file != NULL) {
         return rms_gss_ntlm_file(leg->ntlm, &leg->line)
                ? RMS_GSS_FAILED : RMS_GSS_UNAVAILABLE;
     }
 
-    /* was it about this account? */
-
-    asked = leg->ctx->ntlm.challenged
-            && GSS_ROUTINE_ERROR(major) == GSS_S_FAILURE;
+    if (cause != RMS_WINBIND_SILENT) {
+        rms_line_add(&leg->line, "; ");
+        asked = 0;
+    }
 
     (void) snprintf(domain, sizeof(domain), "%.*s", (int) leg->auth.domain.len,
                     (char *) leg->auth.domain.data);
@@ -204,7 +223,8 @@ rms_gss_ntlm_blame(rms_gss_leg_t *leg, OM_uint32 major)
     state = rms_winbind_state(asked ? domain : NULL, asked ? user : NULL,
                               &leg->line);
 
-    return (state == RMS_WINBIND_FINE || state == RMS_WINBIND_UNKNOWN)
+    return (cause != RMS_WINBIND_OURS
+            && (state == RMS_WINBIND_FINE || state == RMS_WINBIND_UNKNOWN))
            ? RMS_GSS_FAILED : RMS_GSS_UNAVAILABLE;
 }
 

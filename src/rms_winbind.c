@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 
+#include "rms_cut.h"
 #include "rms_winbind.h"
 
 
@@ -44,6 +45,11 @@ rms_winbind_state(const char *domain, const char *user, rms_line_t *line)
     void                 *handle, *ctx;
     rms_winbind_e         state;
     rms_winbind_calls_t   calls;
+
+    if (rms_cut_asked()) {
+        rms_line_add(line, "winbindd did not answer in time; ");
+        return RMS_WINBIND_STOPPED;
+    }
 
     state = RMS_WINBIND_FINE;
     ctx = NULL;
@@ -117,7 +123,7 @@ rms_winbind_ask(const rms_winbind_calls_t *calls, void *ctx, rms_line_t *line)
 }
 
 
-/* Why an account may not log in winbind tells nobody: only in its log. */
+/* Where winbind's answer was not heard: see rms_winbind_status.h. */
 
 static rms_winbind_e
 rms_winbind_account(const rms_winbind_calls_t *calls, void *ctx,
@@ -133,8 +139,9 @@ rms_winbind_account(const rms_winbind_calls_t *calls, void *ctx,
         return RMS_WINBIND_UNKNOWN;
     }
 
-    rms_line_add(line, "wrong password, or an account that is disabled, "
-                 "locked or expired (winbind's log tells which); ");
+    rms_line_add(line, "wrong password, one that has expired or has to be "
+                 "changed, or an account that is disabled, locked or expired "
+                 "(winbind's log tells which); ");
 
     return RMS_WINBIND_FINE;
 }

@@ -24,6 +24,7 @@ typedef enum {
 /*
  * Adds the cause and what to do to the line; with FINE what cannot be told,
  * or nothing.  domain, user: the account that failed, NUL-terminated, or NULL.
+ * STOPPED at once where the login was cut short (rms_cut.h).
  */
 rms_winbind_e rms_winbind_state(const char *domain, const char *user,
     rms_line_t *line);

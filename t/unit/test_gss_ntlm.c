@@ -38,6 +38,34 @@ bool nss_wrapper_enabled(void);
 bool uid_wrapper_enabled(void);
 
 
+/*
+ * A winbind that is fine and says to each login what a test wants, in place of
+ * functions of libwbclient that the core looks up: --wrap=dlsym.
+ */
+
+void *__real_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name);
+
+#define WINBIND_AUTH_ERROR  10
+#define WINBIND_NOT_FOUND   7
+
+static struct {
+    int        stands_in;
+    int        known;                   /* the account                   */
+    uint32_t   status;                  /* to a login; 0: tells none     */
+    unsigned   asked;                   /* about itself                  */
+} winbind;
+
+/* libwbclient looks before what it frees, and leaves alone what is not its */
+static struct {
+    unsigned char  before[64];
+    uint32_t       status;
+    char          *text;
+    int32_t        pam;
+    char          *shown;
+} winbind_error;
+
+
 bool
 nss_wrapper_enabled(void)
 {
@@ -49,6 +77,90 @@ bool
 uid_wrapper_enabled(void)
 {
     return true;
+}
+
+
+static int
+winbind_login(void *ctx, const void *params, void **info, void **error)
+{
+    (void) ctx;
+    (void) params;
+    (void) info;
+
+    winbind_error.status = winbind.status;
+    *error = winbind.status ? &winbind_error.status : NULL;
+
+    return WINBIND_AUTH_ERROR;
+}
+
+
+static int
+winbind_ping(void *ctx)
+{
+    (void) ctx;
+
+    winbind.asked++;
+
+    return 0;
+}
+
+
+static int
+winbind_domain(void *ctx, const char *domain, void **error)
+{
+    (void) ctx;
+    (void) domain;
+    (void) error;
+
+    return 0;
+}
+
+
+static int
+winbind_lookup(void *ctx, const char *domain, const char *name, void *sid,
+    int *type)
+{
+    (void) ctx;
+    (void) sid;
+    (void) type;
+
+    assert_string_equal(domain, "CORP");
+    assert_string_equal(name, "alice");
+
+    return winbind.known ? 0 : WINBIND_NOT_FOUND;
+}
+
+
+void *
+__wrap_dlsym(void *handle, const char *name)
+{
+    size_t  i;
+    void   *symbol;
+
+    const struct {
+        const char  *name;
+        void        *call;
+    } ours[] = {
+        { "wbcCtxAuthenticateUserEx",
+          &(int (*)(void *, const void *, void **, void **)) {winbind_login} },
+        { "wbcCtxPing", &(int (*)(void *)) {winbind_ping} },
+        { "wbcCtxPingDc",
+          &(int (*)(void *, const char *, void **)) {winbind_domain} },
+        { "wbcCtxCheckTrustCredentials",
+          &(int (*)(void *, const char *, void **)) {winbind_domain} },
+        { "wbcCtxLookupName",
+          &(int (*)(void *, const char *, const char *, void *, int *))
+              {winbind_lookup} }
+    };
+
+    for (i = 0; winbind.stands_in && i < NELEMS(ours); i++) {
+        if (strcmp(ours[i].name, name) == 0) {
+            memcpy(&symbol, ours[i].call, sizeof(void *));
+            return symbol;
+        }
+    }
+
+    return __real_dlsym(handle, name);
 }
 
 
@@ -492,6 +604,103 @@ winbind_that_does_not_run_is_ours(void **state)
     assert_has(login.text, "winbindd does not answer; start it");
     assert_int_equal(login.status, RMS_GSS_UNAVAILABLE);
     assert_true(rms_str_is(&login.claimed, "alice@CORP.EXAMPLE"));
+    rms_gss_login_free(&login);
+}
+
+
+/* A login that winbind answers with this status; its text goes to login. */
+
+static rms_gss_login_t
+winbind_says(uint32_t status, int known)
+{
+    rms_gss_login_t  login;
+
+    winbind.stands_in = 1;
+    winbind.status = status;
+    winbind.known = known;
+    winbind.asked = 0;
+
+    ntlm.user_file = NULL;
+    login = play_as(ALICE, "secret", &mech_ntlm);
+    ntlm.user_file = user_file;
+
+    winbind.stands_in = 0;
+
+    assert_true(rms_str_is(&login.claimed, "alice@CORP.EXAMPLE"));
+
+    return login;
+}
+
+
+static void
+what_winbind_says_of_an_account_is_its_fault_and_not_asked_again(void **state)
+{
+    rms_gss_login_t  login;
+
+    (void) state;
+
+    login = winbind_says(0xC0000234, 1);
+
+    assert_string_equal(login.text, "the account is locked out "
+                        "(NT_STATUS_ACCOUNT_LOCKED_OUT) domain=\"CORP\" "
+                        "user=\"alice\"");
+    assert_int_equal(login.status, RMS_GSS_FAILED);
+    assert_int_equal(winbind.asked, 0);
+    rms_gss_login_free(&login);
+}
+
+
+/* Even where winbind finds one again by the time it is asked. */
+
+static void
+domain_controller_out_of_reach_is_ours(void **state)
+{
+    rms_gss_login_t  login;
+
+    (void) state;
+
+    login = winbind_says(0xC000005E, 1);
+
+    assert_has(login.text, "domain controller unreachable "
+               "(NT_STATUS_NO_LOGON_SERVERS); ");
+    assert_int_equal(login.status, RMS_GSS_UNAVAILABLE);
+    rms_gss_login_free(&login);
+}
+
+
+static void
+status_without_words_is_told_as_a_number_and_no_guess(void **state)
+{
+    rms_gss_login_t  login;
+
+    (void) state;
+
+    login = winbind_says(0xC0000001, 0);
+
+    assert_has(login.text, "winbind says NTSTATUS 0xc0000001; gss-ntlmssp");
+    assert_int_equal(login.status, RMS_GSS_FAILED);
+    assert_int_equal(winbind.asked, 1);
+    rms_gss_login_free(&login);
+}
+
+
+static void
+refusal_without_a_status_says_what_it_may_be(void **state)
+{
+    rms_gss_login_t  login;
+
+    (void) state;
+
+    login = winbind_says(0, 1);
+    assert_has(login.text, "wrong password, one that has expired or has to be "
+               "changed, or an account that is disabled, locked or expired "
+               "(winbind's log tells which); ");
+    assert_int_equal(login.status, RMS_GSS_FAILED);
+    rms_gss_login_free(&login);
+
+    login = winbind_says(0, 0);
+    assert_has(login.text, "unknown account; ");
+    assert_int_equal(login.status, RMS_GSS_FAILED);
     rms_gss_login_free(&login);
 }
 
@@ -1225,6 +1434,12 @@ main(void)
             bad_password_unknown_account_and_unmapped_domain_fail),
         cmocka_unit_test(lost_user_file_is_ours),
         cmocka_unit_test(winbind_that_does_not_run_is_ours),
+        cmocka_unit_test(
+            what_winbind_says_of_an_account_is_its_fault_and_not_asked_again),
+        cmocka_unit_test(domain_controller_out_of_reach_is_ours),
+        cmocka_unit_test(
+            status_without_words_is_told_as_a_number_and_no_guess),
+        cmocka_unit_test(refusal_without_a_status_says_what_it_may_be),
         cmocka_unit_test(check_names_what_is_missing),
         cmocka_unit_test(truncated_message_fails_at_each_length),
         cmocka_unit_test(truncated_first_message_fails_at_each_length),
