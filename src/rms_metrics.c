@@ -27,7 +27,15 @@ static const rms_str_t  rms_count_names[RMS_COUNT_MAX] = {
     [RMS_COUNT_REVOCATIONS] = rms_string("revocations"),
     [RMS_COUNT_DELAYED] = rms_string("delayed"),
     [RMS_COUNT_ACL_RELOADS] = rms_string("acl_reloads"),
-    [RMS_COUNT_ACL_FAILURES] = rms_string("acl_failures")
+    [RMS_COUNT_ACL_FAILURES] = rms_string("acl_failures"),
+    [RMS_COUNT_RECORDS_REFUSED] = rms_string("records_refused"),
+    [RMS_COUNT_REDIS_COMMANDS] = rms_string("redis_commands"),
+    [RMS_COUNT_REDIS_ERRORS] = rms_string("redis_errors"),
+    [RMS_COUNT_REDIS_TIMEOUTS] = rms_string("redis_timeouts"),
+    [RMS_COUNT_REDIS_NOT_SENT] = rms_string("redis_not_sent"),
+    [RMS_COUNT_REDIS_RECONNECTS] = rms_string("redis_reconnects"),
+    [RMS_COUNT_SESSIONS_SHARED] = rms_string("sessions_shared"),
+    [RMS_COUNT_REPLAY_ALONE] = rms_string("replay_alone")
 };
 
 

@@ -34,6 +34,14 @@ typedef enum {
     RMS_COUNT_DELAYED,          /* answers to failed logins that waited  */
     RMS_COUNT_ACL_RELOADS,      /* files of rules that changed           */
     RMS_COUNT_ACL_FAILURES,     /* and could not be read                 */
+    RMS_COUNT_RECORDS_REFUSED,  /* sealed ones that were not to be opened */
+    RMS_COUNT_REDIS_COMMANDS,
+    RMS_COUNT_REDIS_ERRORS,     /* answers that are one                  */
+    RMS_COUNT_REDIS_TIMEOUTS,
+    RMS_COUNT_REDIS_NOT_SENT,   /* away, or too many under way           */
+    RMS_COUNT_REDIS_RECONNECTS,
+    RMS_COUNT_SESSIONS_SHARED,  /* found in Redis, not in the zone       */
+    RMS_COUNT_REPLAY_ALONE,     /* rms_replay shared, decided without it */
     RMS_COUNT_MAX
 } rms_count_e;
 

@@ -45,6 +45,8 @@ typedef enum {
     RMS_REASON_AUTH_BUSY,           /* queue of the thread pool is full  */
     RMS_REASON_AUTH_TIMEOUT,
     RMS_REASON_AUTH_UNAVAILABLE,    /* keytab unreadable at run time ... */
+    RMS_REASON_STORE_AWAY,          /* rms_on_store_error deny           */
+    RMS_REASON_LIST_STALE,          /* rms_acl_max_age                   */
     RMS_REASON_FOREIGN_REALM,
     RMS_REASON_NO_ROLE,             /* no rule names this caller         */
     RMS_REASON_OPERATION,           /* the role may not do this          */

@@ -24,7 +24,9 @@ every_counter_has_its_name(void **state)
         "auth_ok", "auth_legs", "orphaned_tasks", "pages", "body_bytes",
         "identity_reloads", "identity_failures", "backend_errors", "items",
         "items_failed", "faults", "sessions", "session_hits", "revocations",
-        "delayed", "acl_reloads", "acl_failures"
+        "delayed", "acl_reloads", "acl_failures", "records_refused",
+        "redis_commands", "redis_errors", "redis_timeouts", "redis_not_sent",
+        "redis_reconnects", "sessions_shared", "replay_alone"
     };
 
     (void) state;

@@ -282,6 +282,7 @@ every_reason_has_its_name_and_status(void **state)
         { "ntlm_not_allowed", 403 }, { "legs", 403 }, { "replay", 401 },
         { "replay_full", 503 }, { "auth_busy", 503 },
         { "auth_timeout", 503 }, { "auth_unavailable", 503 },
+        { "store_away", 503 }, { "list_stale", 503 },
         { "foreign_realm", 403 },
         { "no_role", 403 }, { "operation", 403 }, { "never", 403 },
         { "read_only", 401 }, { "media_type", 415 }, { "encoding", 415 },
