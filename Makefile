@@ -21,7 +21,8 @@ PACKAGES_TEST  = $(PACKAGES_DEMO) libcmocka-dev python3-gssapi \
                  samba-ad-provision samba-dsdb-modules winbind python3-samba \
                  gss-ntlmssp libdigest-md4-perl python3-requests-ntlm \
                  libwww-perl liblwp-authen-negotiate-perl libauthen-ntlm-perl \
-                 redis-server redis-sentinel haproxy
+                 redis-server redis-sentinel haproxy libnginx-mod-stream \
+                 libio-socket-ssl-perl
 
 CFLAGS_CORE = -std=c11 -O2 -g -D_GNU_SOURCE -fPIC -Wall -Wextra -Wshadow \
               -Wconversion -Werror -Isrc -I/usr/include/libxml2 $(CFLAGS_EXTRA)
@@ -57,7 +58,7 @@ demo: packages-DEMO module
 test: packages-TEST module $(UNITS) $(FUZZERS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP BUILD=$(BUILD) \
 		TEST_RMS_MODULE=$(abspath $(MODULE)) \
-		prove -j$(JOBS) $(UNITS) t/*.t t/lib/*.t
+		prove -j$(JOBS) $(UNITS) t/*.t t/lib/*.t $(MORE_TESTS)
 
 units: $(UNITS)
 	@CMOCKA_MESSAGE_OUTPUT=TAP prove $(UNITS)
@@ -84,10 +85,14 @@ $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) $(BUILD)/unit/ticket.o $(CORE
 
 # the acceptor allocates by itself: its allocations are failed by wrapping
 LDFLAGS_test_gss = -Wl,--wrap=malloc,--wrap=calloc
-LDFLAGS_test_gss_ntlm = $(LDFLAGS_test_gss) -rdynamic
+LDFLAGS_test_gss_ntlm = $(LDFLAGS_test_gss) -Wl,--wrap=dlsym -rdynamic
+LDFLAGS_test_winbind = -rdynamic
 
 # and here stands what libraries of several versions answer
 LDFLAGS_test_gss_mic = -Wl,--wrap=gss_accept_sec_context,--wrap=gss_delete_sec_context
+
+# and here what stands between gss-ntlmssp and libwbclient is passed over
+LDFLAGS_test_winbind_status = -Wl,--wrap=dlopen,--wrap=dlsym,--wrap=dlclose
 
 # The corpora are replayed with the plain compiler; t/fuzz/README says how to
 # build the same files as libFuzzer targets.

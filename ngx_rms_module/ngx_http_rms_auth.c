@@ -143,6 +143,11 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
         }
     }
 
+    rc = ngx_http_rms_store_check(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     if (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
         return NGX_DECLINED;
     }

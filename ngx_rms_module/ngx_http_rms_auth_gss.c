@@ -4,11 +4,28 @@
  * domain controller that does not answer delays no ticket.  A task is heap
  * memory with copies of all it needs, because it may outlive its request; the
  * request is kept alive by r->main->blocked and let go when the task takes
- * too long.
+ * too long.  Then the thread is freed from whatever it waits in.
  */
 
 
 #include "ngx_http_rms_module.h"
+#include "rms_cut.h"
+
+
+/*
+ * Milliseconds a login of NTLM may take where the worker leaves: who comes
+ * again meets a new one.
+ */
+#define NGX_HTTP_RMS_TASK_LEAVE  5000
+
+/* milliseconds from one look at a login to the next: does the worker leave? */
+#define NGX_HTTP_RMS_TASK_STEP   1000
+
+/*
+ * Milliseconds from one cut to the next.  Where winbindd has stopped accepting,
+ * libwbclient sleeps up to thirty times in a row, and each takes one.
+ */
+#define NGX_HTTP_RMS_CUT_STEP    50
 
 
 struct ngx_http_rms_task_s {
@@ -18,6 +35,8 @@ struct ngx_http_rms_task_s {
     rms_gss_ntlm_t              *ntlm;
     rms_session_mech_e                   mech;
     ngx_uint_t                   legs;
+    rms_cut_t                    cut;
+    ngx_msec_t                   since;
     ngx_http_request_t          *request;   /* NULL: given up */
 };
 
@@ -29,6 +48,11 @@ static ngx_thread_pool_t *ngx_http_rms_gss_pool(ngx_http_request_t *r,
     rms_session_mech_e mech);
 static void ngx_http_rms_gss_thread(void *data, ngx_log_t *log);
 static void ngx_http_rms_gss_event(ngx_event_t *ev);
+static void ngx_http_rms_gss_given_up(ngx_event_t *ev,
+    ngx_http_rms_task_t *task);
+static ngx_msec_t ngx_http_rms_gss_limit(ngx_http_rms_task_t *task);
+static ngx_uint_t ngx_http_rms_gss_wait(ngx_event_t *ev,
+    ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_orphan(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static ngx_int_t ngx_http_rms_gss_hold(ngx_http_request_t *r,
@@ -75,7 +99,8 @@ ngx_http_rms_gss_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     task->login.token = *token;
-    ctx->epoch = ngx_http_rms_epoch(r);
+    ctx->epoch = task->login.context ? conn->leg.epoch
+                                     : ngx_http_rms_epoch(r);
 
     ev = &task->task.event;
     pool = ngx_http_rms_gss_pool(r, mech);
@@ -90,7 +115,7 @@ ngx_http_rms_gss_start(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     /* not cancelable: a worker that exits gracefully waits for the login */
 
-    ngx_add_timer(ev, NGX_HTTP_RMS_TASK_TIMEOUT);
+    ngx_add_timer(ev, NGX_HTTP_RMS_TASK_STEP);
 
     ctx->task = task;
     ctx->auth_state = NGX_HTTP_RMS_WAITING;
@@ -114,7 +139,10 @@ ngx_http_rms_gss_task(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         return NULL;
     }
 
+    rms_cut_init(&task->cut);
+
     task->mech = mech;
+    task->since = ngx_current_msec;
     task->request = r;
     task->acceptor = ctx->conf->acceptor ? ctx->conf->acceptor->acceptor
                                          : NULL;
@@ -123,7 +151,7 @@ ngx_http_rms_gss_task(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     task->login.context = conn ? ngx_http_rms_leg_take(conn) : NULL;
     task->legs = task->login.context ? conn->leg.legs + 1 : 1;
     task->login.want_sids = ctx->conf->list
-                            && ctx->conf->list->rules->wants_sids;
+                            && ngx_http_rms_rules_now(ctx->conf->list)->wants_sids;
 
     ngx_http_rms_binding(r, ctx->conf, &task->login);
 
@@ -158,16 +186,23 @@ ngx_http_rms_gss_thread(void *data, ngx_log_t *log)
 {
     ngx_http_rms_task_t *task = data;
 
-    if (task->mech == RMS_SESSION_NTLM) {
-        rms_gss_ntlm_accept(task->ntlm, &task->login);
+    if (!rms_cut_enter(&task->cut)) {
+        task->login.status = RMS_GSS_UNAVAILABLE;
         return;
     }
 
-    rms_gss_accept(task->acceptor, &task->login);
+    if (task->mech == RMS_SESSION_NTLM) {
+        rms_gss_ntlm_accept(task->ntlm, &task->login);
+
+    } else {
+        rms_gss_accept(task->acceptor, &task->login);
+    }
+
+    rms_cut_leave(&task->cut);
 }
 
 
-/* In the worker: the login is done, or its time is over. */
+/* In the worker: the login is done, or it is time to look at it. */
 
 static void
 ngx_http_rms_gss_event(ngx_event_t *ev)
@@ -180,18 +215,11 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
     r = task->request;
 
     if (r == NULL) {
+        ngx_http_rms_gss_given_up(ev, task);
+        return;
+    }
 
-        /* given up earlier; nobody waits for it, but a worker that leaves */
-
-        if (ev->complete) {
-
-            if (ev->timer_set) {
-                ngx_del_timer(ev);
-            }
-
-            ngx_http_rms_task_free(task);
-        }
-
+    if (ngx_http_rms_gss_wait(ev, task)) {
         return;
     }
 
@@ -223,10 +251,56 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
 
 
 /*
- * Nobody waits any longer.  The thread cannot be stopped, and a worker that
- * leaves would wait for it in a busy loop of nginx's thread pool: with a timer
- * it waits in its event loop.
+ * Nobody waits for it, but the next login, and a worker that leaves: that would
+ * be in a busy loop of nginx's thread pool, were there no timer.
  */
+
+static void
+ngx_http_rms_gss_given_up(ngx_event_t *ev, ngx_http_rms_task_t *task)
+{
+    if (!ev->complete) {
+        rms_cut(&task->cut);
+        ngx_add_timer(ev, NGX_HTTP_RMS_CUT_STEP);
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    ngx_http_rms_task_free(task);
+}
+
+
+static ngx_msec_t
+ngx_http_rms_gss_limit(ngx_http_rms_task_t *task)
+{
+    return (ngx_exiting && task->mech == RMS_SESSION_NTLM)
+           ? NGX_HTTP_RMS_TASK_LEAVE : NGX_HTTP_RMS_TASK_TIMEOUT;
+}
+
+
+/* Whether there is more time. */
+
+static ngx_uint_t
+ngx_http_rms_gss_wait(ngx_event_t *ev, ngx_http_rms_task_t *task)
+{
+    ngx_msec_t  passed, limit;
+
+    passed = ngx_current_msec - task->since;
+    limit = ngx_http_rms_gss_limit(task);
+
+    if (ev->complete || passed >= limit) {
+        return 0;
+    }
+
+    ngx_add_timer(ev, ngx_min(limit - passed, NGX_HTTP_RMS_TASK_STEP));
+
+    return 1;
+}
+
+
+/* Nobody waits any longer. */
 
 static void
 ngx_http_rms_gss_orphan(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
@@ -234,12 +308,12 @@ ngx_http_rms_gss_orphan(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 {
     task->request = NULL;
 
-    ngx_add_timer(&task->task.event, NGX_HTTP_RMS_ORPHAN_TIMEOUT);
+    ngx_http_rms_gss_given_up(&task->task.event, task);
 
     ngx_http_rms_count(r, RMS_COUNT_ORPHANED_TASKS, 1);
     ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
                        "a login took longer than %ui s and was given up; %s",
-                       (ngx_uint_t) NGX_HTTP_RMS_TASK_TIMEOUT / 1000,
+                       (ngx_uint_t) ngx_http_rms_gss_limit(task) / 1000,
                        task->mech == RMS_SESSION_NTLM
                        ? "does winbindd answer (wbinfo -p), and its domain "
                          "controller (wbinfo --ping-dc)?"
@@ -327,6 +401,7 @@ static void
 ngx_http_rms_task_free(ngx_http_rms_task_t *task)
 {
     rms_gss_login_free(&task->login);
+    rms_cut_free(&task->cut);
     free(task);
 }
 
@@ -435,8 +510,7 @@ ngx_http_rms_gss_replay(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
         return NGX_OK;
     }
 
-    acl = ngx_http_rms_role(ctx->conf->list ? ctx->conf->list->rules : NULL,
-                            caller);
+    acl = ngx_http_rms_role(ngx_http_rms_rules_now(ctx->conf->list), caller);
     replay = ngx_http_rms_replay_check(r, login->hash,
                                        acl.role != RMS_ROLE_NONE);
 
@@ -492,6 +566,7 @@ ngx_http_rms_gss_continue(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     leg.scope = ctx->conf->scope;
     leg.mech = task->mech;
     leg.legs = task->legs;
+    leg.epoch = ctx->epoch;
 
     task->login.context = NULL;
 

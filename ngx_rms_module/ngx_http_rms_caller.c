@@ -7,8 +7,11 @@
 
 #include "ngx_http_rms_module.h"
 
+#include <openssl/crypto.h>
+
 
 static void ngx_http_rms_caller_sids(void *data);
+static void ngx_http_rms_caller_wipe(ngx_http_rms_caller_t *caller);
 
 
 /* The one reference is the caller's of this function.  NULL: no memory. */
@@ -112,7 +115,31 @@ void
 ngx_http_rms_caller_free(ngx_http_rms_caller_t *caller)
 {
     if (caller && --caller->refs == 0) {
+        ngx_http_rms_caller_wipe(caller);
         ngx_destroy_pool(caller->pool);
+    }
+}
+
+
+/* Who it was and what groups that has: in no memory that is used again. */
+
+static void
+ngx_http_rms_caller_wipe(ngx_http_rms_caller_t *caller)
+{
+    rms_sid_set_t  *sids;
+
+    if (caller->account.data) {
+        OPENSSL_cleanse(caller->account.data, caller->account.len);
+    }
+
+    if (caller->service.data) {
+        OPENSSL_cleanse(caller->service.data, caller->service.len);
+    }
+
+    sids = caller->sids;
+
+    if (sids && sids->n_members) {
+        OPENSSL_cleanse(sids->members, sids->n_members * sizeof(uint64_t));
     }
 }
 

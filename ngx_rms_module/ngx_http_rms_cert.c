@@ -10,11 +10,26 @@
 
 
 #if (NGX_HTTP_SSL)
+typedef int (*ngx_http_rms_session_new_pt)(ngx_ssl_conn_t *ssl,
+    ngx_ssl_session_t *session);
+
+
 static X509 *ngx_http_rms_cert_verified(ngx_http_request_t *r);
+static const char *ngx_http_rms_cert_unusable(ngx_http_request_t *r,
+    X509 *cert);
 static rms_rc_e ngx_http_rms_cert_name(ngx_http_rms_caller_t *caller);
 static void ngx_http_rms_binding_of(ngx_ssl_conn_t *ssl, rms_cbind_t *binding);
-static int ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl, void *data);
-static X509 *ngx_http_rms_binding_cert(ngx_ssl_conn_t *ssl);
+static int ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl,
+    ngx_ssl_session_t *session);
+static int ngx_http_rms_binding_ticket(ngx_ssl_conn_t *ssl, void *data);
+static int ngx_http_rms_binding_cached(ngx_ssl_conn_t *ssl,
+    ngx_ssl_session_t *session);
+static int ngx_http_rms_binding_builtin(ngx_ssl_conn_t *ssl,
+    ngx_ssl_session_t *session);
+
+
+/* nginx's own, of every context that has one: it fills "ssl_session_cache" */
+static ngx_http_rms_session_new_pt  ngx_http_rms_session_cache;
 #endif
 
 
@@ -74,8 +89,7 @@ ngx_http_rms_cert_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    acl = ngx_http_rms_role(ctx->conf->list ? ctx->conf->list->rules : NULL,
-                            caller);
+    acl = ngx_http_rms_role(ngx_http_rms_rules_now(ctx->conf->list), caller);
 
     if (acl.role == RMS_ROLE_NONE
         && (ctx->conf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE))
@@ -90,42 +104,64 @@ ngx_http_rms_cert_identify(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 }
 
 
-/*
- * By this very server: without SNI the handshake is that of the first server of
- * the address, which may trust others, and the Host header comes later.
- */
-
 static X509 *
 ngx_http_rms_cert_verified(ngx_http_request_t *r)
 {
-    X509                     *cert;
-    ngx_ssl_conn_t           *ssl;
-    ngx_http_ssl_srv_conf_t  *sscf;
+    X509        *cert;
+    const char  *why;
 
     if (r->connection->ssl == NULL) {
         return NULL;
     }
 
-    ssl = r->connection->ssl->connection;
-    cert = SSL_get_peer_certificate(ssl);
+    cert = SSL_get_peer_certificate(r->connection->ssl->connection);
 
     if (cert == NULL) {
         return NULL;
     }
 
-    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+    why = ngx_http_rms_cert_unusable(r, cert);
 
-    if (SSL_get_verify_result(ssl) == X509_V_OK
-        && SSL_get_SSL_CTX(ssl) == sscf->ssl.ctx)
-    {
+    if (why == NULL) {
         return cert;
     }
 
     ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 0,
-                       "certificate not used: the TLS handshake was with "
-                       "another server of this address; does the client send "
-                       "the name of this one (SNI)?");
+                       "certificate not used: %s", why);
     X509_free(cert);
+
+    return NULL;
+}
+
+
+/*
+ * Verified by this very server: without SNI the handshake is that of the first
+ * server of the address, which may trust others, and the Host header comes
+ * later.  And still valid: connections live on, and neither OpenSSL nor nginx
+ * looks at the dates when a TLS session is resumed.
+ */
+
+static const char *
+ngx_http_rms_cert_unusable(ngx_http_request_t *r, X509 *cert)
+{
+    ngx_ssl_conn_t           *ssl;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    ssl = r->connection->ssl->connection;
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
+
+    if (SSL_get_verify_result(ssl) != X509_V_OK
+        || SSL_get_SSL_CTX(ssl) != sscf->ssl.ctx)
+    {
+        return "the TLS handshake was with another server of this address; "
+               "does the client send the name of this one (SNI)?";
+    }
+
+    if (X509_cmp_current_time(X509_get0_notBefore(cert)) >= 0
+        || X509_cmp_current_time(X509_get0_notAfter(cert)) <= 0)
+    {
+        return "it has expired since the TLS handshake";
+    }
 
     return NULL;
 }
@@ -183,7 +219,8 @@ ngx_http_rms_binding(ngx_http_request_t *r, ngx_http_rms_loc_conf_t *rlcf,
 
 /*
  * A TLS session that is resumed sends no certificate, and OpenSSL then names
- * the last one configured: the client goes by the one it got at first.
+ * the last one configured, or none where "ssl_certificate" has variables: the
+ * client goes by the one it got at first, whose binding its session keeps.
  */
 
 static void
@@ -193,67 +230,29 @@ ngx_http_rms_binding_of(ngx_ssl_conn_t *ssl, rms_cbind_t *binding)
     X509    *cert;
     size_t   len;
 
-    cert = SSL_get_certificate(ssl);
-
-    if (SSL_session_reused(ssl)) {
-
-        if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), &data, &len)
-            && len != 0 && len <= RMS_CBIND_MAX)
-        {
-            ngx_memcpy(binding->data, data, len);
-            binding->len = len;
-            return;
-        }
-
-        cert = ngx_http_rms_binding_cert(ssl);
-    }
-
-    if (cert) {
-        (void) rms_cbind_server(cert, binding);
-    }
-}
-
-
-/*
- * Sessions kept by the server know no more than their cipher before TLS 1.3:
- * it tells the key of the certificate.
- */
-
-static X509 *
-ngx_http_rms_binding_cert(ngx_ssl_conn_t *ssl)
-{
-    int         more, rsa;
-    X509       *cert;
-    EVP_PKEY   *key;
-
-    if (SSL_version(ssl) >= TLS1_3_VERSION) {
-        return NULL;
-    }
-
-    rsa = SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(ssl)) == NID_auth_rsa;
-
-    /* of this connection alone, whose handshake is over */
-
-    for (more = SSL_set_current_cert(ssl, SSL_CERT_SET_FIRST);
-         more == 1;
-         more = SSL_set_current_cert(ssl, SSL_CERT_SET_NEXT))
-    {
+    if (!SSL_session_reused(ssl)) {
         cert = SSL_get_certificate(ssl);
-        key = X509_get0_pubkey(cert);
 
-        if (key && (EVP_PKEY_base_id(key) != EVP_PKEY_EC) == rsa) {
-            return cert;
+        if (cert) {
+            (void) rms_cbind_server(cert, binding);
         }
+
+        return;
     }
 
-    return NULL;
+    if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), &data, &len)
+        && len != 0 && len <= RMS_CBIND_MAX)
+    {
+        ngx_memcpy(binding->data, data, len);
+        binding->len = len;
+    }
 }
 
 
-/* A ticket is issued: the binding goes along, for those who come back. */
+/* A session begins: the binding goes along, for those who come back. */
 
 static int
-ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl, void *data)
+ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl, ngx_ssl_session_t *session)
 {
     rms_cbind_t  binding;
 
@@ -265,16 +264,60 @@ ngx_http_rms_binding_keep(ngx_ssl_conn_t *ssl, void *data)
 
     ngx_http_rms_binding_of(ssl, &binding);
 
-    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), binding.data,
-                                           binding.len);
+    return SSL_SESSION_set1_ticket_appdata(session, binding.data, binding.len);
 }
 
+
+static int
+ngx_http_rms_binding_ticket(ngx_ssl_conn_t *ssl, void *data)
+{
+    return ngx_http_rms_binding_keep(ssl, SSL_get_session(ssl));
+}
+
+
+/* Before TLS 1.3 no ticket is made for a session that the server keeps. */
+
+static int
+ngx_http_rms_binding_cached(ngx_ssl_conn_t *ssl, ngx_ssl_session_t *session)
+{
+    (void) ngx_http_rms_binding_keep(ssl, session);
+
+    return ngx_http_rms_session_cache(ssl, session);
+}
+
+
+/* 0: OpenSSL's own cache has the session already, we keep no reference. */
+
+static int
+ngx_http_rms_binding_builtin(ngx_ssl_conn_t *ssl, ngx_ssl_session_t *session)
+{
+    (void) ngx_http_rms_binding_keep(ssl, session);
+
+    return 0;
+}
+
+
+/* May be called again for the same context. */
 
 void
 ngx_http_rms_binding_sessions(SSL_CTX *ssl)
 {
-    (void) SSL_CTX_set_session_ticket_cb(ssl, ngx_http_rms_binding_keep, NULL,
-                                         NULL);
+    ngx_http_rms_session_new_pt  cache;
+
+    (void) SSL_CTX_set_session_ticket_cb(ssl, ngx_http_rms_binding_ticket,
+                                         NULL, NULL);
+
+    cache = SSL_CTX_sess_get_new_cb(ssl);
+
+    if (cache == NULL) {
+        SSL_CTX_sess_set_new_cb(ssl, ngx_http_rms_binding_builtin);
+
+    } else if (cache != ngx_http_rms_binding_builtin
+               && cache != ngx_http_rms_binding_cached)
+    {
+        ngx_http_rms_session_cache = cache;
+        SSL_CTX_sess_set_new_cb(ssl, ngx_http_rms_binding_cached);
+    }
 }
 
 #else

@@ -383,7 +383,7 @@ ngx_http_rms_check_body(ngx_http_rms_check_t *check,
         return NGX_ERROR;
     }
 
-    if (list == NULL || list->rules->n == 0) {
+    if (list == NULL || (list->base->n == 0 && list->rmcf == NULL)) {
         ngx_http_rms_event(NGX_LOG_WARN, check->cf->log, 2003,
                            "list empty: the location of \"rms_pass\" in "
                            "%s:%ui admits nobody; write \"rms_allow exchange "
@@ -394,9 +394,9 @@ ngx_http_rms_check_body(ngx_http_rms_check_t *check,
     /* partners are meant to be; they do not mix with others */
 
     if (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF
-        && (list == NULL || list->rules->n == 0
-            || list->rules->rules[0].role != RMS_ROLE_PARTNER
-            || list->rules->rules[0].kind != RMS_ACL_ANY))
+        && (list == NULL || list->base->n == 0
+            || list->base->rules[0].role != RMS_ROLE_PARTNER
+            || list->base->rules[0].kind != RMS_ACL_ANY))
     {
         ngx_log_error(NGX_LOG_WARN, check->cf->log, 0,
                       "\"rms_pass\" in %s:%ui has \"rms_auth off\": every "

@@ -18,6 +18,7 @@ typedef struct {
 } ngx_http_rms_place_t;
 
 
+static ngx_int_t ngx_http_rms_check_shared(ngx_http_rms_place_t *place);
 static ngx_int_t ngx_http_rms_check_ntlm(ngx_http_rms_place_t *place);
 static void ngx_http_rms_check_headers(ngx_http_rms_place_t *place);
 static ngx_int_t ngx_http_rms_check_cert(ngx_http_rms_place_t *place);
@@ -71,6 +72,10 @@ ngx_http_rms_check_callers(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
         return NGX_ERROR;
     }
 
+    if (ngx_http_rms_check_shared(&place) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (place.rlcf->auth == NGX_HTTP_RMS_AUTH_OFF) {
         return NGX_OK;
     }
@@ -84,6 +89,46 @@ ngx_http_rms_check_callers(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf,
     }
 
     ngx_http_rms_check_headers(&place);
+
+    return NGX_OK;
+}
+
+
+/* What needs a login, or Redis, and has none. */
+
+static ngx_int_t
+ngx_http_rms_check_shared(ngx_http_rms_place_t *place)
+{
+    const char                *what;
+    ngx_http_rms_loc_conf_t   *rlcf;
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rlcf = place->rlcf;
+    rmcf = ngx_http_conf_get_module_main_conf(place->cf, ngx_http_rms_module);
+
+    if (rlcf->admin && (rlcf->auth == NGX_HTTP_RMS_AUTH_OFF
+                        || rlcf->list == NULL))
+    {
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"rms_admin\" in location \"%V\" needs a login and an "
+                      "admin; write \"rms_auth negotiate;\" and \"rms_allow "
+                      "admin account=NAME@REALM;\" into it",
+                      &place->clcf->name);
+        return NGX_ERROR;
+    }
+
+    what = rlcf->replay == NGX_HTTP_RMS_REPLAY_SHARED ? "rms_replay shared"
+           : rlcf->acl_max_age ? "rms_acl_max_age"
+           : rlcf->store_error == NGX_HTTP_RMS_STORE_DENY
+           ? "rms_on_store_error deny" : NULL;
+
+    if (what && rmcf->redis == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, place->cf->log, 0,
+                      "\"%s\" in location \"%V\" needs Redis; write an "
+                      "\"rms_redis { server HOST:6379; }\" block, or leave it "
+                      "out", what, &place->clcf->name);
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
@@ -103,7 +148,7 @@ ngx_http_rms_check_headers(ngx_http_rms_place_t *place)
 
     if (!(place->rlcf->auth & NGX_HTTP_RMS_AUTH_NEGOTIATE)
         || place->rlcf->list == NULL
-        || !place->rlcf->list->rules->wants_sids
+        || !(place->rlcf->list->base->wants_sids || place->rlcf->list->rmcf)
         || size >= NGX_HTTP_RMS_TICKET_HEADER)
     {
         return;
@@ -442,7 +487,7 @@ ngx_http_rms_check_partner(ngx_http_rms_place_t *place)
         list->logins = 1;
     }
 
-    rule = ngx_http_rms_partner_mix(list, list->rules, &why);
+    rule = ngx_http_rms_partner_mix(list, list->base, &why);
 
     if (rule == NULL) {
         return NGX_OK;

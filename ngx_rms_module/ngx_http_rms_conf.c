@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_rms_merge_scope(ngx_http_rms_loc_conf_t *conf);
 static ngx_int_t ngx_http_rms_scope_add(EVP_MD_CTX *md, ngx_str_t *value);
 static ngx_int_t ngx_http_rms_merge_nameless(ngx_conf_t *cf,
     ngx_http_rms_loc_conf_t *prev, ngx_http_rms_loc_conf_t *conf);
-static void ngx_http_rms_raise_body_limits(ngx_conf_t *cf);
+static void ngx_http_rms_raise_body_limits(ngx_conf_t *cf, size_t size);
 static ngx_uint_t ngx_http_rms_auth_value(ngx_str_t *value);
 
 
@@ -46,8 +46,8 @@ ngx_http_rms_create_main_conf(ngx_conf_t *cf)
      *     rmcf->krb5_pool = NULL;
      *     rmcf->ntlm_pool_name = { 0, NULL };
      *     rmcf->ntlm_pool = NULL;
-     *     rmcf->redis = 0;
-     *     rmcf->seal_key_file = { 0, NULL };
+     *     rmcf->redis = NULL;
+     *     rmcf->seal = NULL;
      */
 
     rmcf->body_memory = NGX_CONF_UNSET_SIZE;
@@ -91,7 +91,8 @@ ngx_http_rms_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return ngx_http_rms_seal_check(cf, rmcf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -118,6 +119,7 @@ ngx_http_rms_create_loc_conf(ngx_conf_t *cf)
      *     conf->list = NULL;
      *     conf->session_name = { 0, NULL };
      *     conf->status = 0;
+     *     conf->admin = 0;
      *     conf->handover = 0;
      *     conf->pass_file = NULL;
      *     conf->pass_line = 0;
@@ -126,6 +128,9 @@ ngx_http_rms_create_loc_conf(ngx_conf_t *cf)
     conf->auth = NGX_CONF_UNSET_UINT;
     conf->allow = NGX_CONF_UNSET_PTR;
     conf->acl_file = NGX_CONF_UNSET_PTR;
+    conf->acl_shared = NGX_CONF_UNSET;
+    conf->acl_max_age = NGX_CONF_UNSET;
+    conf->store_error = NGX_CONF_UNSET_UINT;
     conf->grants = NGX_CONF_UNSET_PTR;
     conf->domains = NGX_CONF_UNSET_PTR;
     conf->deny = NGX_CONF_UNSET_UINT;
@@ -153,6 +158,10 @@ ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->ntlm_user_file, prev->ntlm_user_file, "");
     ngx_conf_merge_ptr_value(conf->allow, prev->allow, NULL);
     ngx_conf_merge_ptr_value(conf->acl_file, prev->acl_file, NULL);
+    ngx_conf_merge_value(conf->acl_shared, prev->acl_shared, 0);
+    ngx_conf_merge_sec_value(conf->acl_max_age, prev->acl_max_age, 0);
+    ngx_conf_merge_uint_value(conf->store_error, prev->store_error,
+                              NGX_HTTP_RMS_STORE_LOCAL);
     ngx_conf_merge_ptr_value(conf->grants, prev->grants, NULL);
     ngx_conf_merge_ptr_value(conf->domains, prev->domains, NULL);
     ngx_conf_merge_uint_value(conf->deny, prev->deny, RMS_DENY_FAULT);
@@ -174,7 +183,10 @@ ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->pass) {
-        ngx_http_rms_raise_body_limits(cf);
+        ngx_http_rms_raise_body_limits(cf, RMS_BODY_MAX_LARGE);
+
+    } else if (conf->admin) {
+        ngx_http_rms_raise_body_limits(cf, NGX_HTTP_RMS_ADMIN_BODY);
     }
 
     return ngx_http_rms_merge_auth(cf, conf);
@@ -323,6 +335,7 @@ ngx_http_rms_merge_nameless(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *prev,
 
     if (prev->status && clcf->handler == NULL) {
         conf->status = 1;
+        conf->admin = prev->admin;
         clcf->handler = ngx_http_rms_status_handler;
     }
 
@@ -349,23 +362,20 @@ ngx_http_rms_merge_nameless(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *prev,
  */
 
 static void
-ngx_http_rms_raise_body_limits(ngx_conf_t *cf)
+ngx_http_rms_raise_body_limits(ngx_conf_t *cf, size_t size)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->client_max_body_size != 0
-        && clcf->client_max_body_size < RMS_BODY_MAX_LARGE)
+        && clcf->client_max_body_size < (off_t) size)
     {
-        clcf->client_max_body_size = RMS_BODY_MAX_LARGE;
+        clcf->client_max_body_size = size;
     }
 
-    if (clcf->client_body_buffer_size
-        < ngx_http_rms_framed(RMS_BODY_MAX_LARGE))
-    {
-        clcf->client_body_buffer_size =
-                                   ngx_http_rms_framed(RMS_BODY_MAX_LARGE);
+    if (clcf->client_body_buffer_size < ngx_http_rms_framed(size)) {
+        clcf->client_body_buffer_size = ngx_http_rms_framed(size);
     }
 }
 
@@ -649,15 +659,14 @@ ngx_http_rms_replay_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_strcmp(value[1].data, "shared") == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rms_replay shared\" comes in a later version; "
-                           "write \"rms_replay local;\"");
-        return NGX_CONF_ERROR;
+        rlcf->replay = NGX_HTTP_RMS_REPLAY_SHARED;
+        return NGX_CONF_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid value \"%V\" in \"rms_replay\"; write "
-                       "\"rms_replay local;\" or \"rms_replay off;\"",
+                       "\"rms_replay local;\", \"rms_replay shared;\" or "
+                       "\"rms_replay off;\"",
                        &value[1]);
 
     return NGX_CONF_ERROR;
@@ -734,17 +743,6 @@ ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid value \"%V\" in \"%V\"; write %*s",
                        &value[1], &cmd->name, (size_t) (p - values), values);
-
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"%V\" comes in a later version; leave it out",
-                       &cmd->name);
 
     return NGX_CONF_ERROR;
 }

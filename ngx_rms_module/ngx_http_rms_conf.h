@@ -30,8 +30,6 @@ char *ngx_http_rms_public_url_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rms_enum_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_rms_later_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 /* ngx_http_rms_ntlm.c */
 
@@ -52,8 +50,15 @@ char *ngx_http_rms_pass_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 /* ngx_http_rms_redis_conf.c */
 
 char *ngx_http_rms_redis_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_rms_redis_check(ngx_conf_t *cf,
+    ngx_http_rms_main_conf_t *rmcf);
+
+/* ngx_http_rms_seal.c */
+
 char *ngx_http_rms_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+ngx_int_t ngx_http_rms_seal_check(ngx_conf_t *cf,
+    ngx_http_rms_main_conf_t *rmcf);
 
 /* ngx_http_rms_acl.c */
 
@@ -78,12 +83,18 @@ ngx_int_t ngx_http_rms_check_callers(ngx_conf_t *cf,
 ngx_http_rms_identity_t *ngx_http_rms_identity_add(ngx_conf_t *cf,
     ngx_str_t *path);
 ngx_int_t ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path);
+ngx_int_t ngx_http_rms_worker_writes(ngx_conf_t *cf, ngx_str_t *path);
 ngx_int_t ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
     ngx_uint_t worker);
 
 /* ngx_http_rms_status.c */
 
 char *ngx_http_rms_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_rms_admin.c */
+
+char *ngx_http_rms_admin_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /* ngx_http_rms_session.c */

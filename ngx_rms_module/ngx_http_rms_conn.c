@@ -138,6 +138,7 @@ ngx_http_rms_leg_keep(ngx_connection_t *c, ngx_http_rms_leg_t *given)
     conn->leg.scope = given->scope;
     conn->leg.mech = given->mech;
     conn->leg.legs = given->legs;
+    conn->leg.epoch = given->epoch;
 
     ngx_queue_insert_head(&ngx_http_rms_legs, &conn->leg.queue);
     ngx_http_rms_n_legs++;

@@ -146,11 +146,16 @@ ngx_http_rms_body_reserve(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
     budget = rmcf->body_memory;
 
-    if (r->headers_in.content_length_n >= 0) {
+    if (r->headers_in.content_length_n < 0) {
+        size = ngx_min(ngx_http_rms_framed(ctx->body_limit), budget);
+
+    } else if (ngx_http_rms_stored_framed(r)) {
         size = (size_t) r->headers_in.content_length_n;
+        size = ngx_min(ngx_http_rms_framed(size) + NGX_HTTP_RMS_FRAMES,
+                       budget);
 
     } else {
-        size = ngx_min(ngx_http_rms_framed(ctx->body_limit), budget);
+        size = (size_t) r->headers_in.content_length_n;
     }
 
     if (ngx_http_rms_body_used > budget

@@ -316,13 +316,13 @@ ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf,
     size_t           i;
     rms_acl_rule_t  *rule;
 
-    rule = list->rules->rules;
+    rule = list->base->rules;
 
     ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1004,
-                       "list loaded: rules=%uz hash=%08xD", list->rules->n,
-                       list->rules->hash);
+                       "list loaded: rules=%uz hash=%08xD", list->base->n,
+                       list->base->hash);
 
-    for (i = 0; i < list->rules->n; i++) {
+    for (i = 0; i < list->base->n; i++) {
         ngx_http_rms_event(NGX_LOG_NOTICE, cycle->log, 1004,
                            "list entry: %V %s%V (%V:%ui)",
                            rms_role_name(rule[i].role),
@@ -334,10 +334,10 @@ ngx_http_rms_log_list(ngx_cycle_t *cycle, ngx_http_rms_main_conf_t *rmcf,
 
     if (list->file) {
         (void) ngx_http_rms_tell(rmcf->zone, &list->file->path,
-                                 list->rules->own_hash);
+                                 list->base->own_hash);
     }
 
-    if (list->rules->n == 0) {
+    if (list->base->n == 0 && list->rmcf == NULL) {
         ngx_http_rms_event(NGX_LOG_WARN, cycle->log, 2003,
                            "list empty: nobody is admitted by it");
     }
@@ -358,7 +358,7 @@ ngx_http_rms_log_change(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_rules_t   *old, *now;
 
     lists = file->lists.elts;
-    old = lists[0]->rules;
+    old = lists[0]->base;
     now = lists[0]->next;
     n = now->n - now->own;
 

@@ -595,8 +595,9 @@ ngx_http_rms_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 /*
- * Framing counts as well: chunk extensions could fill what the budget never
- * saw.  A buffer that is full with more to come would go to a file.
+ * Framing counts as well: chunk extensions, and frames of HTTP/3 that nobody
+ * knows, could fill what the budget never saw.  A buffer that is full with more
+ * to come would go to a file.
  */
 
 static ngx_uint_t
@@ -612,7 +613,7 @@ ngx_http_rms_overfull(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
         return 0;
     }
 
-    if (r->headers_in.chunked
+    if (ngx_http_rms_stored_framed(r)
         && (size_t) (b->last - b->start) > ctx->body_reserved)
     {
         return 1;

@@ -17,6 +17,8 @@
 #define NGX_HTTP_RMS_IDENTITY_MAX  16384
 
 
+static ngx_int_t ngx_http_rms_worker_user(ngx_conf_t *cf, const char **name,
+    uid_t *uid, gid_t *gid);
 static ngx_int_t ngx_http_rms_identity_read(ngx_http_rms_identity_t *identity,
     ngx_log_t *log);
 static const char *ngx_http_rms_identity_trim(ngx_str_t *value);
@@ -126,33 +128,48 @@ ngx_http_rms_secret_file_check(ngx_conf_t *cf, ngx_str_t *path,
 
 /* By the user directive, or by what nginx was built for where it is absent. */
 
-ngx_int_t
-ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path)
+static ngx_int_t
+ngx_http_rms_worker_user(ngx_conf_t *cf, const char **name, uid_t *uid,
+    gid_t *gid)
 {
-    gid_t             gid;
-    uid_t             uid;
-    char              text[1024];
-    const char       *name;
     struct passwd    *pwd;
     ngx_core_conf_t  *ccf;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
                                            ngx_core_module);
 
-    name = ccf->username;
-    uid = ccf->user;
-    gid = ccf->group;
+    *name = ccf->username;
+    *uid = ccf->user;
+    *gid = ccf->group;
 
-    if (uid == (uid_t) NGX_CONF_UNSET_UINT) {
-        name = NGX_USER;
-        pwd = getpwnam(name);
+    if (*uid != (uid_t) NGX_CONF_UNSET_UINT) {
+        return NGX_OK;
+    }
 
-        if (pwd == NULL) {
-            return NGX_OK;
-        }
+    *name = NGX_USER;
+    pwd = getpwnam(*name);
 
-        uid = pwd->pw_uid;
-        gid = pwd->pw_gid;
+    if (pwd == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *uid = pwd->pw_uid;
+    *gid = pwd->pw_gid;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path)
+{
+    gid_t        gid;
+    uid_t        uid;
+    char         text[1024];
+    const char  *name;
+
+    if (ngx_http_rms_worker_user(cf, &name, &uid, &gid) != NGX_OK) {
+        return NGX_OK;
     }
 
     if (rms_access_check((char *) path->data, name, uid, gid, text,
@@ -164,6 +181,51 @@ ngx_http_rms_worker_reads(ngx_conf_t *cf, ngx_str_t *path)
     }
 
     return NGX_OK;
+}
+
+
+/* A new file beside the old one takes its place, so the directory counts. */
+
+ngx_int_t
+ngx_http_rms_worker_writes(ngx_conf_t *cf, ngx_str_t *path)
+{
+    char        *dir, *slash;
+    gid_t        gid;
+    uid_t        uid;
+    char         text[1024];
+    rms_rc_e     rc;
+    const char  *name;
+
+    dir = (char *) ngx_pnalloc(cf->pool, path->len + 1);
+    if (dir == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn((u_char *) dir, path->data, path->len + 1);
+
+    slash = strrchr(dir, '/');
+    slash[slash == dir] = '\0';
+
+    if (ngx_http_rms_worker_user(cf, &name, &uid, &gid) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    rc = rms_access_check_dir(dir, name, uid, gid, text, sizeof(text));
+
+    if (rc == RMS_OK) {
+        return NGX_OK;
+    }
+
+    if (rc == RMS_DECLINED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "directory \"%s\" is not there; run: install -d "
+                           "-o %s -m 0700 %s", dir, name, dir);
+        return NGX_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", text);
+
+    return NGX_ERROR;
 }
 
 

@@ -7,6 +7,8 @@
 
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_conf.h"
+#include "ngx_http_rms_document.h"
+#include "ngx_http_rms_redis.h"
 
 
 static ngx_int_t ngx_http_rms_preconfiguration(ngx_conf_t *cf);
@@ -42,6 +44,13 @@ static ngx_conf_enum_t  ngx_http_rms_binding_values[] = {
     { ngx_string("off"), RMS_CBIND_OFF },
     { ngx_string("allow"), RMS_CBIND_ALLOW },
     { ngx_string("require"), RMS_CBIND_REQUIRE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_rms_store_error_values[] = {
+    { ngx_string("local"), NGX_HTTP_RMS_STORE_LOCAL },
+    { ngx_string("deny"), NGX_HTTP_RMS_STORE_DENY },
     { ngx_null_string, 0 }
 };
 
@@ -195,6 +204,34 @@ static ngx_command_t  ngx_http_rms_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rms_acl_shared"),
+      NGX_HTTP_RMS_ANY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rms_loc_conf_t, acl_shared),
+      NULL },
+
+    { ngx_string("rms_acl_max_age"),
+      NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rms_loc_conf_t, acl_max_age),
+      NULL },
+
+    { ngx_string("rms_on_store_error"),
+      NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
+      ngx_http_rms_enum_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rms_loc_conf_t, store_error),
+      &ngx_http_rms_store_error_values },
+
+    { ngx_string("rms_state_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rms_state_file_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rms_ntlm_user_file"),
       NGX_HTTP_RMS_ANY_CONF|NGX_CONF_TAKE1,
       ngx_http_rms_ntlm_user_file_directive,
@@ -203,8 +240,8 @@ static ngx_command_t  ngx_http_rms_commands[] = {
       NULL },
 
     { ngx_string("rms_admin"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_rms_later_directive,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_rms_admin_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -296,7 +333,9 @@ ngx_http_rms_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_rms_zone_add(cf, rmcf) != NGX_OK) {
+    if (ngx_http_rms_zone_add(cf, rmcf) != NGX_OK
+        || ngx_http_rms_redis_check(cf, rmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -370,13 +409,26 @@ ngx_http_rms_init_process(ngx_cycle_t *cycle)
     ngx_http_rms_conn_init();
     ngx_http_rms_watch_init_worker(cycle, rmcf);
 
-    return NGX_OK;
+    if (rmcf->redis == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_rms_sync_init_worker(cycle, rmcf) == NGX_OK
+           ? ngx_http_rms_redis_init_worker(cycle, rmcf) : NGX_ERROR;
 }
 
 
 static void
 ngx_http_rms_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_rms_module);
+
+    if (rmcf != NULL) {
+        ngx_http_rms_redis_exit_worker(rmcf);
+    }
+
     rms_xml_done();
 }
 

@@ -18,6 +18,7 @@
 #include "rms_types.h"
 #include "rms_acl.h"
 #include "rms_acl_pattern.h"
+#include "rms_acl_text.h"
 #include "rms_backoff.h"
 #include "rms_cbind.h"
 #include "rms_endpoint.h"
@@ -30,7 +31,9 @@
 #include "rms_outcome.h"
 #include "rms_policy.h"
 #include "rms_replay.h"
+#include "rms_revoked.h"
 #include "rms_rewrite.h"
+#include "rms_seal.h"
 #include "rms_session.h"
 #include "rms_sid_pack.h"
 #include "rms_soap.h"
@@ -59,18 +62,33 @@
 
 #define NGX_HTTP_RMS_REPLAY_OFF    0
 #define NGX_HTTP_RMS_REPLAY_LOCAL  1
+#define NGX_HTTP_RMS_REPLAY_SHARED 2
+
+/* without Redis: go on with what the node has, or answer 503 */
+#define NGX_HTTP_RMS_STORE_LOCAL   0
+#define NGX_HTTP_RMS_STORE_DENY    1
 
 #define NGX_HTTP_RMS_ANONYMOUS_BODY  (1024 * 1024)
 
-/* bytes a chunked body of so many may take with its framing */
+/* bytes of a change of the shared list */
+#define NGX_HTTP_RMS_ADMIN_BODY      (1024 * 1024)
+
+/* a body is stored with its framing: chunks, or the frames of HTTP/3 */
+#define ngx_http_rms_stored_framed(r)                                         \
+    ((r)->headers_in.chunked || (r)->http_version > NGX_HTTP_VERSION_20)
+
+/* bytes such a body of so many may take with it */
 #define ngx_http_rms_framed(size)  ((size) + (size) / 4)
+
+/* and what the frames of a short one may: their headers, and unknown ones */
+#define NGX_HTTP_RMS_FRAMES        1024
 
 /* milliseconds a login may stay on the thread pool before it is given up */
 #define NGX_HTTP_RMS_TASK_TIMEOUT  30000
 
 /*
- * and how long a worker that leaves waits for its thread then: winbind's own
- * client gives up after five minutes, and is asked a second time
+ * and how long a worker that leaves waits for a thread that asks the KDC, which
+ * nobody waits for any more: libkrb5 gives up long before
  */
 #define NGX_HTTP_RMS_ORPHAN_TIMEOUT  (15 * 60 * 1000)
 
@@ -95,8 +113,10 @@
 #define NGX_HTTP_RMS_SCOPE         16
 
 
+typedef struct ngx_http_rms_callers_s  ngx_http_rms_callers_t;
 typedef struct ngx_http_rms_ctx_s   ngx_http_rms_ctx_t;
 typedef struct ngx_http_rms_explain_s  ngx_http_rms_explain_t;
+typedef struct ngx_http_rms_main_conf_s  ngx_http_rms_main_conf_t;
 typedef struct ngx_http_rms_task_s  ngx_http_rms_task_t;
 
 
@@ -120,17 +140,6 @@ typedef struct {
 #define NGX_HTTP_RMS_SEEN  4096
 
 
-/* The last revocations; older ones count for every account. */
-
-#define NGX_HTTP_RMS_REVOKED  256
-
-
-typedef struct {
-    uint64_t                     account;       /* hash, 0: free slot */
-    uint64_t                     epoch;
-} ngx_http_rms_revoked_t;
-
-
 /* Which rules of a file the event log knows of. */
 
 #define NGX_HTTP_RMS_FILES  32
@@ -140,6 +149,26 @@ typedef struct {
     uint32_t                     path;          /* hash */
     uint32_t                     rules;         /* hash */
 } ngx_http_rms_told_t;
+
+
+/* What all nodes of a pool have the same of; ngx_http_rms_document.h. */
+
+#define NGX_HTTP_RMS_LIST       0
+#define NGX_HTTP_RMS_REVOKED    1
+#define NGX_HTTP_RMS_DOCUMENTS  2
+
+
+typedef struct {
+    ngx_atomic_t                 changes;       /* times one was taken */
+    uint64_t                     version;       /* 0: there is none */
+    uint64_t                     when;          /* it was made, seconds */
+    size_t                       offset;        /* in the zone, its bytes */
+    size_t                       len;
+    uint64_t                     known;         /* see rms_revoked_merge() */
+    uint64_t                     stored;        /* version in Redis, and ... */
+    ngx_atomic_t                 tag;           /* ... of the record there */
+    ngx_atomic_t                 confirmed;     /* when it was, seconds */
+} ngx_http_rms_shared_document_t;
 
 
 /* What the records of the store are. */
@@ -165,9 +194,12 @@ typedef struct {
     ngx_http_rms_seen_t          seen[NGX_HTTP_RMS_SEEN];
     ngx_atomic_t                 epoch;         /* number of revocations */
     ngx_atomic_t                 failed;        /* when a login last did */
-    uint64_t                     revoked_all;   /* epoch */
-    ngx_http_rms_revoked_t       revoked[NGX_HTTP_RMS_REVOKED];
+    rms_revoked_t                revoked;
+    /* raised with the lock, after each change of the two above */
+    ngx_atomic_t                 revoked_changes;
     ngx_http_rms_told_t          told[NGX_HTTP_RMS_FILES];
+    ngx_http_rms_shared_document_t  documents[NGX_HTTP_RMS_DOCUMENTS];
+    ngx_atomic_t                 sync_next;     /* look at Redis, msec */
 } ngx_http_rms_shared_t;
 
 
@@ -240,7 +272,7 @@ typedef struct {
 } ngx_http_rms_keytab_t;
 
 
-typedef struct {
+struct ngx_http_rms_main_conf_s {
     ngx_flag_t                   used;
     ngx_str_t                    zone_name;
     ssize_t                      zone_size;
@@ -259,9 +291,12 @@ typedef struct {
     ngx_array_t                  nameless;      /* ngx_http_rms_nameless_t */
     ngx_array_t                  passing;       /* ngx_http_rms_passing_t */
     ngx_array_t                  cookies;       /* names, ngx_str_t */
-    ngx_flag_t                   redis;
-    ngx_str_t                    seal_key_file;
-} ngx_http_rms_main_conf_t;
+    ngx_http_rms_callers_t      *callers;       /* of this worker, or NULL */
+    struct ngx_http_rms_redis_s *redis;         /* NULL: one node */
+    rms_seal_ring_t             *seal;          /* NULL: no keys */
+    ngx_str_t                    state_file;
+    ngx_thread_pool_t           *state_pool;
+};
 
 
 /*
@@ -269,7 +304,9 @@ typedef struct {
  * requests still refer to them, hence the count and the pool.
  */
 
-typedef struct {
+typedef struct ngx_http_rms_rules_s  ngx_http_rms_rules_t;
+
+struct ngx_http_rms_rules_s {
     rms_acl_rule_t              *rules;
     size_t                       n;
     size_t                       own;           /* index: those of the file */
@@ -278,16 +315,23 @@ typedef struct {
     ngx_uint_t                   wants_sids;
     ngx_uint_t                   refs;
     ngx_pool_t                  *pool;          /* NULL: the cycle's */
-} ngx_http_rms_rules_t;
+    struct ngx_http_rms_rules_s  *base;         /* it begins with, or NULL */
+};
 
 
-/* The list of a location: its lines of rms_allow, then those of its file. */
+/*
+ * The list of a location: its lines of rms_allow, then those of its file, then
+ * those of the shared list.
+ */
 
 typedef struct {
     ngx_array_t                 *allow;         /* rms_acl_rule_t, or NULL */
     ngx_http_rms_acl_file_t     *file;          /* or NULL */
-    ngx_http_rms_rules_t        *rules;
+    ngx_http_rms_rules_t        *base;          /* of the configuration */
+    ngx_http_rms_rules_t        *rules;         /* that requests go by */
     ngx_http_rms_rules_t        *next;          /* while a file is read */
+    ngx_http_rms_main_conf_t    *rmcf;          /* of the shared list, or NULL */
+    ngx_atomic_uint_t            changes;       /* of it, in rules */
     ngx_uint_t                   relays;        /* of an rms_pass ... */
     ngx_uint_t                   logins;        /* ... that asks for a login */
 } ngx_http_rms_list_t;
@@ -304,6 +348,9 @@ typedef struct {
     u_char                       scope[NGX_HTTP_RMS_SCOPE];
     ngx_array_t                 *allow;         /* rms_acl_rule_t */
     ngx_http_rms_acl_file_t     *acl_file;
+    ngx_flag_t                   acl_shared;
+    time_t                       acl_max_age;   /* seconds, 0: any */
+    ngx_uint_t                   store_error;
     ngx_http_rms_list_t         *list;
     rms_grants_t                *grants;
     ngx_array_t                 *domains;       /* ngx_keyval_t */
@@ -317,6 +364,7 @@ typedef struct {
     time_t                       session_idle;
     ngx_http_complex_value_t    *public_url;
     ngx_flag_t                   status;
+    ngx_flag_t                   admin;
     ngx_flag_t                   handover;      /* a backend's pass location */
     u_char                      *pass_file;     /* where rms_pass stands */
     ngx_uint_t                   pass_line;
@@ -343,7 +391,8 @@ typedef struct {
 
 /*
  * Who was identified, however that was done: in a pool of its own, since the
- * requests of a connection share it.  Constant, but for the time it was seen.
+ * requests of a connection or of a cookie share it.  Constant, but for the time
+ * it was seen and what is known of revocations.
  */
 
 typedef struct {
@@ -360,6 +409,8 @@ typedef struct {
     time_t                       created;
     time_t                       seen;
     uint64_t                     epoch;         /* of revocations */
+    uint64_t                     revoked;       /* the last of them that ... */
+    ngx_atomic_uint_t            changes;       /* ... was there by then */
     u_char                       scope[NGX_HTTP_RMS_SCOPE];
     unsigned                     foreign:1;
     unsigned                     bound:1;       /* to the TLS channel */
@@ -373,6 +424,7 @@ typedef struct {
     rms_gss_context_t           *context;
     rms_session_mech_e           mech;
     ngx_uint_t                   legs;
+    uint64_t                     epoch;         /* of the first one */
     u_char                      *scope;
     ngx_event_t                  expire;
     ngx_queue_t                  queue;
@@ -599,6 +651,31 @@ ngx_int_t ngx_http_rms_session_find(ngx_http_request_t *r,
 void ngx_http_rms_session_begin(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 void ngx_http_rms_session_unbind(ngx_http_request_t *r);
+ngx_uint_t ngx_http_rms_session_short(ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_caller_t *caller);
+
+/* ngx_http_rms_cookie.c */
+
+ngx_int_t ngx_http_rms_cookie_find(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+void ngx_http_rms_cookie_begin(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+
+/* ngx_http_rms_callers.c */
+
+ngx_http_rms_caller_t *ngx_http_rms_callers_find(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, const rms_store_key_t *key);
+void ngx_http_rms_callers_keep(ngx_http_request_t *r,
+    const rms_store_key_t *key, uint32_t number,
+    const rms_session_t *session, ngx_http_rms_caller_t *caller);
+
+/* ngx_http_rms_record.c */
+
+ngx_int_t ngx_http_rms_record_caller(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, const rms_store_key_t *key,
+    ngx_http_rms_caller_t **caller);
+rms_rc_e ngx_http_rms_record_write(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, const rms_store_key_t *key);
 void ngx_http_rms_last_login(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 ngx_int_t ngx_http_rms_last_login_read(ngx_http_request_t *r,
@@ -607,13 +684,27 @@ ngx_int_t ngx_http_rms_last_login_read(ngx_http_request_t *r,
 
 /* ngx_http_rms_rules.c */
 
+ngx_http_rms_rules_t *ngx_http_rms_rules_now(ngx_http_rms_list_t *list);
 ngx_http_rms_rules_t *ngx_http_rms_rules_hold(ngx_http_rms_list_t *list);
+ngx_http_rms_rules_t *ngx_http_rms_rules_create(ngx_pool_t *pool);
+void ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules, size_t own);
+ngx_uint_t ngx_http_rms_rules_mixed(ngx_http_rms_list_t *list,
+    ngx_http_rms_rules_t *rules, rms_acl_text_error_t *error);
 void ngx_http_rms_rules_free(ngx_http_rms_rules_t *rules);
 void ngx_http_rms_acl_file_look(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_acl_file_t *file, ngx_log_t *log);
 const rms_acl_rule_t *ngx_http_rms_partner_mix(ngx_http_rms_list_t *list,
     ngx_http_rms_rules_t *rules, const char **why);
 rms_acl_regex_t ngx_http_rms_regex(ngx_pool_t *pool);
+
+/* ngx_http_rms_shared.c */
+
+void ngx_http_rms_shared_renew(ngx_http_rms_list_t *list);
+ngx_int_t ngx_http_rms_shared_check(ngx_http_rms_main_conf_t *rmcf,
+    const rms_str_t *text, ngx_pool_t *pool, rms_acl_text_error_t *error);
+ngx_int_t ngx_http_rms_store_check(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+time_t ngx_http_rms_shared_age(ngx_http_rms_main_conf_t *rmcf);
 
 /* ngx_http_rms_watch.c */
 
@@ -644,7 +735,7 @@ ngx_uint_t ngx_http_rms_tell(ngx_http_rms_zone_t *zone, ngx_str_t *path,
 uint64_t ngx_http_rms_epoch(ngx_http_request_t *r);
 uint64_t ngx_http_rms_revoked(ngx_http_rms_zone_t *zone,
     const rms_str_t *account);
-ngx_uint_t ngx_http_rms_caller_revoked(ngx_http_request_t *r,
+uint64_t ngx_http_rms_caller_revoked(ngx_http_request_t *r,
     ngx_http_rms_caller_t *caller);
 
 /* ngx_http_rms_backoff.c */

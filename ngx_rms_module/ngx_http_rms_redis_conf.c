@@ -1,18 +1,17 @@
 
 /*
- * The rms_redis block and the key ring: read and checked in full, so that a
- * configuration written for a pool loads today; the node says that it works
- * on its zone alone until the shared store is there.
+ * The rms_redis block: read at load, with its password, its TLS context and
+ * the addresses that need no resolver; constant afterwards.
  */
 
 
-#include "ngx_http_rms_module.h"
+#include "ngx_http_rms_redis_link.h"
 #include "ngx_http_rms_conf.h"
 
 #include <openssl/crypto.h>
 
 
-#define NGX_HTTP_RMS_SEAL_MAX  16384
+#define NGX_HTTP_RMS_REDIS_SECRET  1024         /* bytes of password_file */
 
 
 typedef struct {
@@ -22,13 +21,26 @@ typedef struct {
 } ngx_http_rms_redis_parameter_t;
 
 
+static ngx_http_rms_redis_t *ngx_http_rms_redis_create(ngx_conf_t *cf);
 static char *ngx_http_rms_redis_parameter(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_uint_t ngx_http_rms_redis_valid(ngx_str_t *value, const char *kind);
-static ngx_int_t ngx_http_rms_seal_keys_check(ngx_conf_t *cf, ngx_str_t *path);
-static ngx_uint_t ngx_http_rms_seal_keys(u_char *p, u_char *end,
-    ngx_uint_t *keys);
+static ngx_int_t ngx_http_rms_redis_set(ngx_conf_t *cf,
+    ngx_http_rms_redis_t *redis, ngx_uint_t parameter);
+static ngx_int_t ngx_http_rms_redis_add(ngx_conf_t *cf, ngx_array_t *servers,
+    ngx_str_t *value, ngx_uint_t n);
+static ngx_int_t ngx_http_rms_redis_password(ngx_conf_t *cf,
+    ngx_http_rms_redis_t *redis, ngx_str_t *path);
+static void ngx_http_rms_redis_wipe(void *data);
+static ngx_int_t ngx_http_rms_redis_together(ngx_conf_t *cf,
+    ngx_http_rms_redis_t *redis);
+static ngx_int_t ngx_http_rms_redis_nameless(ngx_http_rms_redis_t *redis);
+static ngx_int_t ngx_http_rms_redis_tls(ngx_conf_t *cf,
+    ngx_http_rms_redis_t *redis);
+static ngx_str_t *ngx_http_rms_redis_named(ngx_array_t *servers);
 
+
+/* The order is that of the cases in ngx_http_rms_redis_set(). */
 
 static ngx_http_rms_redis_parameter_t  ngx_http_rms_redis_parameters[] = {
     { ngx_string("server"), 16, "host:port or unix:/path" },
@@ -51,20 +63,26 @@ ngx_http_rms_redis_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_rms_main_conf_t *rmcf = conf;
 
-    char        *rv;
-    ngx_conf_t   save;
-    ngx_uint_t   servers;
+    char                  *rv;
+    rms_str_t              none = rms_null_string;
+    ngx_conf_t             save;
+    ngx_http_rms_redis_t  *redis;
 
     if (rmcf->redis) {
         return "is duplicate";
     }
 
-    rmcf->redis = 1;
-    servers = 0;
+    redis = ngx_http_rms_redis_create(cf);
+
+    if (redis == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->redis = redis;
 
     save = *cf;
     cf->handler = ngx_http_rms_redis_parameter;
-    cf->handler_conf = (char *) &servers;
+    cf->handler_conf = (char *) redis;
 
     rv = ngx_conf_parse(cf, NULL);
 
@@ -74,30 +92,60 @@ ngx_http_rms_redis_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    if (servers == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rms_redis\" names no server; write \"server "
-                           "redis1.corp:6379;\" or \"sentinel NAME "
-                           "HOST:26379;\" into it");
+    if (ngx_http_rms_redis_together(cf, redis) != NGX_OK
+        || ngx_http_rms_redis_tls(cf, redis) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "\"rms_redis\" is checked but not used yet: this node "
-                       "keeps its state in its zone alone, and nodes of a "
-                       "pool share nothing");
+    redis->probe = ngx_http_rms_redis_key(rmcf, cf->pool, "probe", &none);
 
-    return NGX_CONF_OK;
+    return redis->probe.len ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_http_rms_redis_t *
+ngx_http_rms_redis_create(ngx_conf_t *cf)
+{
+    ngx_http_rms_redis_t  *redis;
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_redis_t));
+
+    if (redis == NULL
+        || ngx_array_init(&redis->servers, cf->pool, 4,
+                          sizeof(ngx_http_rms_redis_server_t))
+           != NGX_OK
+        || ngx_array_init(&redis->sentinels, cf->pool, 4,
+                          sizeof(ngx_http_rms_redis_server_t))
+           != NGX_OK
+        || ngx_array_init(&redis->listeners, cf->pool, 4,
+                          sizeof(ngx_http_rms_redis_listener_t))
+           != NGX_OK
+        || ngx_array_init(&redis->watchers, cf->pool, 4,
+                          sizeof(ngx_http_rms_redis_watcher_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    redis->file = cf->conf_file->file.name.data;
+    redis->line = cf->conf_file->line;
+
+    ngx_str_set(&redis->prefix, "rms:");
+    redis->connect_timeout = 200;
+    redis->timeout = 100;
+
+    return redis;
 }
 
 
 static char *
 ngx_http_rms_redis_parameter(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
-    ngx_uint_t *servers = (ngx_uint_t *) conf;
+    ngx_http_rms_redis_t *redis = (ngx_http_rms_redis_t *) conf;
 
     ngx_str_t                       *value;
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, n;
     ngx_http_rms_redis_parameter_t  *p;
 
     value = cf->args->elts;
@@ -134,22 +182,19 @@ ngx_http_rms_redis_parameter(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         }
     }
 
-    if (ngx_strcmp(p->name.data, "password_file") == 0) {
+    n = p - ngx_http_rms_redis_parameters;
 
-        if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK
-            || ngx_http_rms_secret_file_check(cf, &value[1], 0) != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
+    if (n != 0 && (redis->given & ((ngx_uint_t) 1 << n))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is there twice in \"rms_redis\"",
+                           &value[0]);
+        return NGX_CONF_ERROR;
     }
 
-    if (p == &ngx_http_rms_redis_parameters[0]
-        || p == &ngx_http_rms_redis_parameters[1])
-    {
-        (*servers)++;
-    }
+    redis->given |= (ngx_uint_t) 1 << n;
 
-    return NGX_CONF_OK;
+    return ngx_http_rms_redis_set(cf, redis, n) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -186,53 +231,193 @@ ngx_http_rms_redis_valid(ngx_str_t *value, const char *kind)
 
     default:
         s = *value;
-        return s.len > 0
-               && (ngx_strncmp(kind, "time", 4) != 0
-                   || ngx_parse_time(&s, 0) != NGX_ERROR);
+
+        if (ngx_strncmp(kind, "time", 4) != 0) {
+            return s.len > 0;
+        }
+
+        n = ngx_parse_time(&s, 0);
+        return n > 0 && n <= 60000;
     }
-}
-
-
-char *
-ngx_http_rms_seal_key_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_rms_main_conf_t *rmcf = conf;
-
-    ngx_str_t  *value;
-
-    if (rmcf->seal_key_file.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    rmcf->seal_key_file = value[1];
-
-    if (ngx_http_rms_secret_file_check(cf, &value[1], 0) != NGX_OK
-        || ngx_http_rms_seal_keys_check(cf, &value[1]) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "\"rms_seal_key_file\" is not used yet: nothing is "
-                       "sealed before nodes share a store");
-
-    return NGX_CONF_OK;
 }
 
 
 static ngx_int_t
-ngx_http_rms_seal_keys_check(ngx_conf_t *cf, ngx_str_t *path)
+ngx_http_rms_redis_set(ngx_conf_t *cf, ngx_http_rms_redis_t *redis,
+    ngx_uint_t parameter)
 {
-    u_char      buf[NGX_HTTP_RMS_SEAL_MAX + 1];
-    ssize_t     n;
-    ngx_fd_t    fd;
-    ngx_uint_t  line, keys;
+    ngx_uint_t   n;
+    ngx_str_t   *value;
+
+    value = cf->args->elts;
+    n = cf->args->nelts - 1;
+    value++;
+
+    switch (parameter) {
+
+    case 0:
+        return ngx_http_rms_redis_add(cf, &redis->servers, value, n);
+
+    case 1:
+        redis->master_name = value[0];
+        return ngx_http_rms_redis_add(cf, &redis->sentinels, value + 1, n - 1);
+
+    case 2:
+        redis->username = value[0];
+        break;
+
+    case 3:
+        return ngx_http_rms_redis_password(cf, redis, &value[0]);
+
+    case 4:
+        redis->database = ngx_atoi(value[0].data, value[0].len);
+        break;
+
+    case 5:
+        redis->prefix = value[0];
+        break;
+
+    case 6:
+        redis->tls = (value[0].len == 2);
+        break;
+
+    case 7:
+        redis->tls_ca = value[0];
+        return ngx_conf_full_name(cf->cycle, &redis->tls_ca, 1);
+
+    case 8:
+        redis->tls_name = value[0];
+        break;
+
+    case 9:
+        redis->connect_timeout = ngx_parse_time(&value[0], 0);
+        break;
+
+    case 10:
+        redis->timeout = ngx_parse_time(&value[0], 0);
+        break;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_redis_add(ngx_conf_t *cf, ngx_array_t *servers, ngx_str_t *value,
+    ngx_uint_t n)
+{
+    ngx_uint_t                    i;
+    const char                   *err;
+    ngx_http_rms_redis_server_t  *server;
+
+    if (n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"sentinel\" in \"rms_redis\" names no address; "
+                           "write \"sentinel NAME HOST:26379 ...;\"");
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        server = ngx_array_push(servers);
+
+        if (server == NULL) {
+            return NGX_ERROR;
+        }
+
+        err = "write a host:port or unix:/path";
+
+        if (!ngx_http_rms_redis_valid(&value[i], "host")
+            || ngx_http_rms_redis_server(cf->pool, &value[i], server, &err)
+               != NGX_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid address \"%V\" in \"rms_redis\": %s",
+                               &value[i], err);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* An address, of the configuration or of a Sentinel; strings are copied. */
+
+ngx_int_t
+ngx_http_rms_redis_server(ngx_pool_t *pool, ngx_str_t *value,
+    ngx_http_rms_redis_server_t *server, const char **err)
+{
+    u_char     *host;
+    ngx_url_t   u;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    ngx_memzero(server, sizeof(ngx_http_rms_redis_server_t));
+
+    *err = "no memory";
+
+    server->name.len = value->len;
+    server->name.data = ngx_pstrdup(pool, value);
+
+    if (server->name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    u.url = server->name;
+    u.no_resolve = 1;
+
+    if (ngx_parse_url(pool, &u) != NGX_OK) {
+        *err = u.err ? u.err : "not an address";
+        return NGX_ERROR;
+    }
+
+    server->port = u.port;
+    server->addrs = u.addrs;
+    server->naddrs = u.naddrs;
+
+    if (u.family == AF_UNIX) {
+        ngx_str_set(&server->host, "");
+        return NGX_OK;
+    }
+
+    host = ngx_pnalloc(pool, u.host.len + 1);
+
+    if (host == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_cpymem(host, u.host.data, u.host.len) = '\0';
+
+    server->host.data = host;
+    server->host.len = u.host.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_redis_password(ngx_conf_t *cf, ngx_http_rms_redis_t *redis,
+    ngx_str_t *path)
+{
+    ssize_t              n;
+    ngx_fd_t             fd;
+    ngx_pool_cleanup_t  *cln;
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK
+        || ngx_http_rms_secret_file_check(cf, path, 0) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    redis->password.data = ngx_pnalloc(cf->pool, NGX_HTTP_RMS_REDIS_SECRET);
+
+    if (cln == NULL || redis->password.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_rms_redis_wipe;
+    cln->data = redis->password.data;
 
     fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
 
@@ -242,65 +427,205 @@ ngx_http_rms_seal_keys_check(ngx_conf_t *cf, ngx_str_t *path)
         return NGX_ERROR;
     }
 
-    n = read(fd, buf, sizeof(buf));
+    n = read(fd, redis->password.data, NGX_HTTP_RMS_REDIS_SECRET);
 
     (void) ngx_close_file(fd);
 
-    keys = 0;
-    line = (n < 0 || n > NGX_HTTP_RMS_SEAL_MAX)
-           ? 1 : ngx_http_rms_seal_keys(buf, buf + n, &keys);
+    while (n > 0 && n < NGX_HTTP_RMS_REDIS_SECRET
+           && (redis->password.data[n - 1] == LF
+               || redis->password.data[n - 1] == CR))
+    {
+        n--;
+    }
 
-    OPENSSL_cleanse(buf, sizeof(buf));
+    if (n <= 0 || n == NGX_HTTP_RMS_REDIS_SECRET
+        || ngx_strlchr(redis->password.data, redis->password.data + n, LF))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"password_file\" \"%V\" is not usable; write one "
+                           "line into it: the password", path);
+        return NGX_ERROR;
+    }
 
-    if (line == 0 && keys > 0) {
+    redis->password.len = n;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rms_redis_wipe(void *data)
+{
+    OPENSSL_cleanse(data, NGX_HTTP_RMS_REDIS_SECRET);
+}
+
+
+/* What contradicts itself, or is half of something. */
+
+static ngx_int_t
+ngx_http_rms_redis_together(ngx_conf_t *cf, ngx_http_rms_redis_t *redis)
+{
+    const char  *wrong;
+
+    wrong = NULL;
+
+    if (redis->servers.nelts + redis->sentinels.nelts == 0) {
+        wrong = "names no server; write \"server redis1.corp:6379;\" or "
+                "\"sentinel NAME HOST:26379;\" into it";
+
+    } else if (redis->servers.nelts && redis->sentinels.nelts) {
+        wrong = "has \"server\" and \"sentinel\"; write one of them: Sentinels "
+                "name the server themselves";
+
+    } else if (redis->username.len && redis->password.len == 0) {
+        wrong = "has \"username\" without \"password_file\"; write it too";
+
+    } else if (redis->tls && redis->tls_ca.len == 0) {
+        wrong = "has \"tls on\" without \"tls_ca\"; write \"tls_ca PATH;\": "
+                "the server's certificate is always verified";
+
+    } else if (!redis->tls && (redis->tls_ca.len || redis->tls_name.len)) {
+        wrong = "has \"tls_ca\" or \"tls_name\" without \"tls on\"; write it "
+                "too";
+
+    } else if (redis->tls && redis->tls_name.len == 0
+               && ngx_http_rms_redis_nameless(redis))
+    {
+        wrong = "has \"tls on\" and a unix socket; write \"tls_name NAME;\": "
+                "a certificate is for a name";
+    }
+
+    if (wrong) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"rms_redis\" %s", wrong);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_redis_nameless(ngx_http_rms_redis_t *redis)
+{
+    ngx_uint_t                    i;
+    ngx_http_rms_redis_server_t  *server;
+
+    server = redis->servers.elts;
+
+    for (i = 0; i < redis->servers.nelts; i++) {
+        if (server[i].host.len == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_rms_redis_tls(ngx_conf_t *cf, ngx_http_rms_redis_t *redis)
+{
+#if (NGX_SSL)
+
+    ngx_pool_cleanup_t  *cln;
+
+    if (!redis->tls) {
         return NGX_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"rms_seal_key_file\" \"%V\" %s %ui; write one key of "
-                       "64 hex digits a line, as \"openssl rand -hex 32\" "
-                       "prints it", path,
-                       line ? "has no key in line" : "has keys:",
-                       line ? line : keys);
+    redis->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (redis->ssl == NULL || cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    redis->ssl->log = cf->log;
+
+    if (ngx_ssl_create(redis->ssl, NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3, NULL)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = redis->ssl;
+
+    return ngx_ssl_trusted_certificate(cf, redis->ssl, &redis->tls_ca, 4);
+
+#else
+
+    if (redis->tls) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rms_redis\" has \"tls on\", but nginx is built "
+                           "without TLS");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+
+#endif
+}
+
+
+/*
+ * A name is resolved when it is needed, so that a server may move; the
+ * resolver of http may be written after the block.
+ */
+
+ngx_int_t
+ngx_http_rms_redis_check(ngx_conf_t *cf, ngx_http_rms_main_conf_t *rmcf)
+{
+    ngx_str_t                 *name;
+    ngx_http_rms_redis_t      *redis = rmcf->redis;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (redis == NULL) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        redis->resolver = clcf->resolver;
+        redis->resolver_timeout = clcf->resolver_timeout;
+        ngx_conf_init_msec_value(redis->resolver_timeout, 30000);
+        return NGX_OK;
+    }
+
+    name = ngx_http_rms_redis_named(&redis->servers);
+
+    if (name == NULL) {
+        name = ngx_http_rms_redis_named(&redis->sentinels);
+    }
+
+    if (name == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"rms_redis\" has the name \"%V\", and nobody to resolve "
+                  "it; write \"resolver ADDRESS;\" into \"http\", or an "
+                  "address instead of the name in %s:%ui", name, redis->file,
+                  redis->line);
 
     return NGX_ERROR;
 }
 
 
-/* 0, or the first line that is neither a key nor a comment nor empty. */
-
-static ngx_uint_t
-ngx_http_rms_seal_keys(u_char *p, u_char *end, ngx_uint_t *keys)
+static ngx_str_t *
+ngx_http_rms_redis_named(ngx_array_t *servers)
 {
-    u_char      *last;
-    ngx_uint_t   i, line;
+    ngx_uint_t                    i;
+    ngx_http_rms_redis_server_t  *server;
 
-    for (line = 1; p < end; line++, p = last + 1) {
+    server = servers->elts;
 
-        last = ngx_strlchr(p, end, LF);
-        last = last ? last : end;
-
-        i = last - p;
-        i -= (i && p[i - 1] == CR) ? 1 : 0;
-
-        if (i == 0 || p[0] == '#') {
-            continue;
+    for (i = 0; i < servers->nelts; i++) {
+        if (server[i].naddrs == 0) {
+            return &server[i].name;
         }
-
-        if (i != 64) {
-            return line;
-        }
-
-        while (i) {
-            i--;
-
-            if (ngx_hextoi(&p[i], 1) == NGX_ERROR) {
-                return line;
-            }
-        }
-
-        (*keys)++;
     }
 
-    return 0;
+    return NULL;
 }

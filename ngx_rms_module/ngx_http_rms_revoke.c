@@ -8,16 +8,30 @@
 
 
 #include "ngx_http_rms_module.h"
+#include "ngx_http_rms_document.h"
 #include "ngx_http_rms_status.h"
 #include "rms_principal.h"
 
 
-static ngx_int_t ngx_http_rms_revoke_answer(ngx_http_request_t *r,
+/* A revocation on its way to the other nodes. */
+
+typedef struct {
+    ngx_http_request_t          *request;
+    rms_str_t                    account;       /* empty: all */
+    uint64_t                     epoch;
+    ngx_http_rms_put_t          *put;
+} ngx_http_rms_revoking_t;
+
+
+static ngx_int_t ngx_http_rms_revoke_start(ngx_http_request_t *r,
     const rms_str_t *account);
+static void ngx_http_rms_revoke_cleanup(void *data);
+static void ngx_http_rms_revoke_told(void *data, ngx_http_rms_put_e result);
+static ngx_int_t ngx_http_rms_revoke_answer(ngx_http_rms_revoking_t *revoking,
+    const char *pool);
 static ngx_uint_t ngx_http_rms_revoke_ours(ngx_http_request_t *r);
 static uint64_t ngx_http_rms_revoke(ngx_http_request_t *r,
     const rms_str_t *account);
-static uint64_t ngx_http_rms_revoked_hash(const rms_str_t *account);
 
 
 ngx_int_t
@@ -57,13 +71,13 @@ ngx_http_rms_revoke_handler(ngx_http_request_t *r)
     if (rc == NGX_OK && values[0].data && values[1].data == NULL
         && rms_principal_parse(&values[0], &principal) == RMS_OK)
     {
-        return ngx_http_rms_revoke_answer(r, &values[0]);
+        return ngx_http_rms_revoke_start(r, &values[0]);
     }
 
     if (rc == NGX_OK && values[0].data == NULL && values[1].len == 1
         && values[1].data[0] == '1')
     {
-        return ngx_http_rms_revoke_answer(r, &values[0]);
+        return ngx_http_rms_revoke_start(r, &values[0]);
     }
 
     return ngx_http_rms_wrong(r, NGX_HTTP_BAD_REQUEST,
@@ -73,15 +87,27 @@ ngx_http_rms_revoke_handler(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_rms_revoke_answer(ngx_http_request_t *r, const rms_str_t *account)
+ngx_http_rms_revoke_start(ngx_http_request_t *r, const rms_str_t *account)
 {
-    uint64_t              epoch;
-    rms_str_t             name = rms_string("revocation");
-    rms_str_t             all = rms_string("true"), one = rms_string("false");
-    ngx_str_t             whom, who;
-    ngx_http_rms_json_t   js;
+    ngx_int_t                  rc;
+    rms_str_t                  bytes;
+    ngx_str_t                  whom, who;
+    ngx_http_cleanup_t        *cln;
+    ngx_http_rms_revoking_t   *revoking;
+    ngx_http_rms_main_conf_t  *rmcf;
 
-    epoch = ngx_http_rms_revoke(r, account);
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    revoking = ngx_pcalloc(r->pool, sizeof(ngx_http_rms_revoking_t));
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (revoking == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    revoking->request = r;
+    revoking->account = *account;
+    revoking->epoch = ngx_http_rms_revoke(r, account);
 
     who = ngx_http_rms_escape(r->pool,
                       ngx_http_rms_account_name(ngx_http_rms_ctx_get(r)));
@@ -92,18 +118,92 @@ ngx_http_rms_revoke_answer(ngx_http_request_t *r, const rms_str_t *account)
                        "sessions revoked: account=\"%V\"%s by=\"%V\"",
                        &whom, account->len ? "" : " all=1", &who);
 
-    ngx_http_rms_json_start(&js, r->pool);
-    ngx_http_rms_json_open(&js, NULL, '{');
+    ngx_http_rms_state_save(rmcf);
 
-    if (account->len) {
-        ngx_http_rms_json_string(&js, "account", account);
+    if (rmcf->redis == NULL) {
+        return ngx_http_rms_revoke_answer(revoking, NULL);
     }
 
-    ngx_http_rms_json_value(&js, "all", account->len ? &one : &all);
-    ngx_http_rms_json_number(&js, &name, (ngx_atomic_uint_t) epoch);
+    rc = ngx_http_rms_document_get(rmcf, NGX_HTTP_RMS_REVOKED, r->pool,
+                                   &bytes);
+
+    if (rc == NGX_OK) {
+        revoking->put = ngx_http_rms_sync_put(rmcf, NGX_HTTP_RMS_REVOKED,
+                                              &bytes, r->pool,
+                                              ngx_http_rms_revoke_told,
+                                              revoking);
+    }
+
+    if (revoking->put == NULL) {
+        return ngx_http_rms_revoke_answer(revoking, "pending");
+    }
+
+    cln->handler = ngx_http_rms_revoke_cleanup;
+    cln->data = revoking;
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_rms_revoke_cleanup(void *data)
+{
+    ngx_http_rms_revoking_t *revoking = data;
+
+    ngx_http_rms_sync_cancel(revoking->put);
+}
+
+
+/* What was not stored at once is brought together with what Redis has. */
+
+static void
+ngx_http_rms_revoke_told(void *data, ngx_http_rms_put_e result)
+{
+    ngx_http_rms_revoking_t *revoking = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = revoking->request;
+    c = r->connection;
+
+    revoking->put = NULL;
+
+    ngx_http_finalize_request(r, ngx_http_rms_revoke_answer(revoking,
+                              result == NGX_HTTP_RMS_PUT_STORED ? "stored"
+                                                                : "pending"));
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_rms_revoke_answer(ngx_http_rms_revoking_t *revoking,
+    const char *pool)
+{
+    rms_str_t             name = rms_string("revocation");
+    rms_str_t             all = rms_string("true"), one = rms_string("false");
+    ngx_http_rms_json_t   js;
+
+    ngx_http_rms_json_start(&js, revoking->request->pool);
+    ngx_http_rms_json_open(&js, NULL, '{');
+
+    if (revoking->account.len) {
+        ngx_http_rms_json_string(&js, "account", &revoking->account);
+    }
+
+    ngx_http_rms_json_value(&js, "all", revoking->account.len ? &one : &all);
+    ngx_http_rms_json_number(&js, &name,
+                             (ngx_atomic_uint_t) revoking->epoch);
+
+    if (pool) {
+        ngx_http_rms_json_text(&js, "pool", pool);
+    }
+
     ngx_http_rms_json_close(&js, '}');
 
-    return ngx_http_rms_json_send(r, &js);
+    return ngx_http_rms_json_send(revoking->request, &js);
 }
 
 
@@ -116,15 +216,24 @@ ngx_http_rms_revoke_answer(ngx_http_request_t *r, const rms_str_t *account)
 static ngx_uint_t
 ngx_http_rms_revoke_ours(ngx_http_request_t *r)
 {
-    rms_str_t    values[1], own, *host;
+    rms_str_t    values[1];
     ngx_uint_t   n;
 
     n = ngx_http_rms_header_find(&r->headers_in.headers, "X-RMS-Admin",
                                  sizeof("X-RMS-Admin") - 1, values, 1);
 
-    if (n != 1 || values[0].len != 1 || values[0].data[0] != '1') {
-        return 0;
-    }
+    return n == 1 && values[0].len == 1 && values[0].data[0] == '1'
+           && ngx_http_rms_same_origin(r);
+}
+
+
+/* No "Origin" (RFC 6454 7), or our own. */
+
+ngx_uint_t
+ngx_http_rms_same_origin(ngx_http_request_t *r)
+{
+    rms_str_t    values[1], own, host;
+    ngx_uint_t   n;
 
     n = ngx_http_rms_header_find(&r->headers_in.headers, "Origin",
                                  sizeof("Origin") - 1, values, 1);
@@ -133,7 +242,7 @@ ngx_http_rms_revoke_ours(ngx_http_request_t *r)
         return 1;
     }
 
-    if (n > 1 || r->headers_in.host == NULL) {
+    if (n > 1) {
         return 0;
     }
 
@@ -143,11 +252,20 @@ ngx_http_rms_revoke_ours(ngx_http_request_t *r)
         ngx_str_set(&own, "https://");
     }
 
-    host = &r->headers_in.host->value;
+    if (r->headers_in.host) {
+        host = r->headers_in.host->value;
 
-    return values[0].len == own.len + host->len
+    } else {
+        /* HTTP/3 has no Host, and its ":authority" is no header (D15) */
+
+        host.data = r->host_start;
+        host.len = r->host_end - r->host_start;
+    }
+
+    return host.len
+           && values[0].len == own.len + host.len
            && ngx_memcmp(values[0].data, own.data, own.len) == 0
-           && ngx_strncasecmp(values[0].data + own.len, host->data, host->len)
+           && ngx_strncasecmp(values[0].data + own.len, host.data, host.len)
               == 0;
 }
 
@@ -166,32 +284,41 @@ ngx_http_rms_epoch(ngx_http_request_t *r)
 uint64_t
 ngx_http_rms_revoked(ngx_http_rms_zone_t *zone, const rms_str_t *account)
 {
-    uint64_t                 hash, epoch;
-    ngx_uint_t               i;
-    ngx_http_rms_revoked_t  *revoked;
-
-    epoch = zone->shared->revoked_all;
-
-    if (epoch == zone->shared->epoch) {
-        return epoch;
-    }
-
-    hash = ngx_http_rms_revoked_hash(account);
-    revoked = zone->shared->revoked;
-
-    for (i = 0; i < NGX_HTTP_RMS_REVOKED; i++) {
-        if (revoked[i].account == hash && revoked[i].epoch > epoch) {
-            epoch = revoked[i].epoch;
-        }
-    }
-
-    return epoch;
+    return rms_revoked_at(&zone->shared->revoked,
+                          rms_revoked_account(account));
 }
 
 
-ngx_uint_t
+/*
+ * The same, without the lock as long as nothing was revoked: who was asked for
+ * when the table was as it is now has its answer.
+ */
+
+uint64_t
 ngx_http_rms_caller_revoked(ngx_http_request_t *r,
     ngx_http_rms_caller_t *caller)
+{
+    ngx_http_rms_zone_t  *zone;
+
+    zone = ngx_http_rms_zone(r);
+
+    if (caller->changes != zone->shared->revoked_changes) {
+        ngx_shmtx_lock(&zone->shpool->mutex);
+
+        caller->revoked = ngx_http_rms_revoked(zone, &caller->account);
+        caller->changes = zone->shared->revoked_changes;
+
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+    }
+
+    return caller->revoked;
+}
+
+
+/* Revokes the sessions of an account, or with an empty one all. */
+
+static uint64_t
+ngx_http_rms_revoke(ngx_http_request_t *r, const rms_str_t *account)
 {
     uint64_t              epoch;
     ngx_http_rms_zone_t  *zone;
@@ -199,86 +326,14 @@ ngx_http_rms_caller_revoked(ngx_http_request_t *r,
     zone = ngx_http_rms_zone(r);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
-    epoch = ngx_http_rms_revoked(zone, &caller->account);
-    ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    return caller->epoch < epoch;
-}
+    epoch = rms_revoked_add(&zone->shared->revoked,
+                            account->len ? rms_revoked_account(account) : 0);
 
-
-/*
- * Revokes the sessions of an account, or with an empty one all.  A revocation
- * that is pushed out by newer ones revokes all sessions of its time: that
- * costs logins, and no session outlives its revocation.
- */
-
-static uint64_t
-ngx_http_rms_revoke(ngx_http_request_t *r, const rms_str_t *account)
-{
-    uint64_t                 hash, epoch;
-    ngx_uint_t               i;
-    ngx_http_rms_zone_t     *zone;
-    ngx_http_rms_revoked_t  *revoked, *oldest;
-
-    zone = ngx_http_rms_zone(r);
-    hash = ngx_http_rms_revoked_hash(account);
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    epoch = ++zone->shared->epoch;
-
-    if (account->len == 0) {
-        zone->shared->revoked_all = zone->shared->epoch;
-
-    } else {
-        revoked = zone->shared->revoked;
-        oldest = &revoked[0];
-
-        for (i = 0; i < NGX_HTTP_RMS_REVOKED; i++) {
-
-            if (revoked[i].account == hash) {
-                oldest = &revoked[i];
-                break;
-            }
-
-            if (revoked[i].epoch < oldest->epoch) {
-                oldest = &revoked[i];
-            }
-        }
-
-        if (oldest->account != hash
-            && oldest->epoch > zone->shared->revoked_all)
-        {
-            zone->shared->revoked_all = oldest->epoch;
-        }
-
-        oldest->account = hash;
-        oldest->epoch = epoch;
-    }
+    zone->shared->epoch = epoch;
+    zone->shared->revoked_changes++;
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return epoch;
-}
-
-
-/*
- * FNV-1a, and without case: accounts that differ in nothing else, and any
- * whose hashes meet, are revoked together.
- */
-
-static uint64_t
-ngx_http_rms_revoked_hash(const rms_str_t *account)
-{
-    size_t    i;
-    uint64_t  hash;
-
-    hash = 0xcbf29ce484222325;
-
-    for (i = 0; i < account->len; i++) {
-        hash ^= rms_lower(account->data[i]);
-        hash *= 0x100000001b3;
-    }
-
-    return hash ? hash : 1;
 }

@@ -1,7 +1,8 @@
 
 /*
  * The rules a location goes by: its lines of rms_allow and, behind them, those
- * of rms_acl_file, which each worker reads again when the file changes.  New
+ * of rms_acl_file, which each worker reads again when the file changes (the
+ * shared list comes behind them: ngx_http_rms_shared.c).  New
  * rules take the place of old ones at once and as a whole; requests that
  * refer to old ones keep these alive.
  */
@@ -9,7 +10,6 @@
 
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_conf.h"
-#include "rms_acl_text.h"
 
 
 static ngx_http_rms_acl_file_t *ngx_http_rms_acl_file_get(ngx_conf_t *cf,
@@ -19,7 +19,6 @@ static ngx_http_rms_list_t *ngx_http_rms_list_add(ngx_conf_t *cf,
 static ngx_int_t ngx_http_rms_list_load(ngx_conf_t *cf,
     ngx_http_rms_list_t *list);
 static void ngx_http_rms_list_cleanup(void *data);
-static ngx_http_rms_rules_t *ngx_http_rms_rules_create(ngx_pool_t *pool);
 static ngx_http_rms_rules_t *ngx_http_rms_rules_read(ngx_http_rms_list_t *list,
     ngx_str_t *text, ngx_pool_t *pool, rms_acl_text_error_t *error);
 static ngx_http_rms_rules_t *ngx_http_rms_rules_again(
@@ -27,11 +26,8 @@ static ngx_http_rms_rules_t *ngx_http_rms_rules_again(
     rms_acl_text_error_t *error);
 static void ngx_http_rms_rules_error(rms_acl_text_error_t *error,
     const char *why);
-static void ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules, size_t own);
 static uint32_t ngx_http_rms_rules_hash(ngx_http_rms_rules_t *rules,
     size_t first);
-static ngx_uint_t ngx_http_rms_rules_mixed(ngx_http_rms_list_t *list,
-    ngx_http_rms_rules_t *rules, rms_acl_text_error_t *error);
 static const char *ngx_http_rms_acl_file_text(ngx_http_rms_acl_file_t *file,
     ngx_pool_t *pool, ngx_str_t *text);
 static void ngx_http_rms_acl_file_again(ngx_http_rms_main_conf_t *rmcf,
@@ -123,7 +119,7 @@ ngx_http_rms_rules_merge(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
     ngx_http_rms_list_t       **lists;
     ngx_http_rms_main_conf_t   *rmcf;
 
-    if (conf->allow == NULL && conf->acl_file == NULL) {
+    if (conf->allow == NULL && conf->acl_file == NULL && !conf->acl_shared) {
         return NGX_OK;
     }
 
@@ -131,7 +127,8 @@ ngx_http_rms_rules_merge(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
     lists = rmcf->lists.elts;
 
     for (i = 0; i < rmcf->lists.nelts; i++) {
-        if (lists[i]->allow == conf->allow && lists[i]->file == conf->acl_file)
+        if (lists[i]->allow == conf->allow && lists[i]->file == conf->acl_file
+            && (lists[i]->rmcf != NULL) == conf->acl_shared)
         {
             conf->list = lists[i];
             return NGX_OK;
@@ -165,6 +162,7 @@ ngx_http_rms_list_add(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
 
     list->allow = conf->allow;
     list->file = conf->acl_file;
+    list->rmcf = conf->acl_shared ? rmcf : NULL;
 
     cln->handler = ngx_http_rms_list_cleanup;
     cln->data = list;
@@ -178,7 +176,14 @@ ngx_http_rms_list_add(ngx_conf_t *cf, ngx_http_rms_loc_conf_t *conf)
         *lists = list;
     }
 
-    return ngx_http_rms_list_load(cf, list) == NGX_OK ? list : NULL;
+    if (ngx_http_rms_list_load(cf, list) != NGX_OK) {
+        return NULL;
+    }
+
+    list->base->refs++;
+    list->rules = list->base;
+
+    return list;
 }
 
 
@@ -190,14 +195,17 @@ ngx_http_rms_list_load(ngx_conf_t *cf, ngx_http_rms_list_t *list)
 
     if (list->file == NULL) {
 
-        list->rules = ngx_http_rms_rules_create(cf->pool);
-        if (list->rules == NULL) {
+        list->base = ngx_http_rms_rules_create(cf->pool);
+        if (list->base == NULL) {
             return NGX_ERROR;
         }
 
-        list->rules->rules = list->allow->elts;
-        list->rules->n = list->allow->nelts;
-        ngx_http_rms_rules_close(list->rules, list->rules->n);
+        if (list->allow) {
+            list->base->rules = list->allow->elts;
+            list->base->n = list->allow->nelts;
+        }
+
+        ngx_http_rms_rules_close(list->base, list->base->n);
 
         return NGX_OK;
     }
@@ -214,10 +222,10 @@ ngx_http_rms_list_load(ngx_conf_t *cf, ngx_http_rms_list_t *list)
         return NGX_ERROR;
     }
 
-    list->rules = ngx_http_rms_rules_read(list, &list->file->text, cf->pool,
-                                          &error);
+    list->base = ngx_http_rms_rules_read(list, &list->file->text, cf->pool,
+                                         &error);
 
-    if (list->rules == NULL) {
+    if (list->base == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"rms_acl_file\" %V:%ui: %s", &list->file->path,
                            (ngx_uint_t) error.line, error.text);
@@ -236,6 +244,27 @@ ngx_http_rms_list_cleanup(void *data)
     ngx_http_rms_list_t *list = data;
 
     ngx_http_rms_rules_free(list->rules);
+    ngx_http_rms_rules_free(list->base);
+}
+
+
+/* The rules of this moment; a new shared list counts from the next request. */
+
+ngx_http_rms_rules_t *
+ngx_http_rms_rules_now(ngx_http_rms_list_t *list)
+{
+    if (list == NULL) {
+        return NULL;
+    }
+
+    if (list->rmcf
+        && list->changes
+           != list->rmcf->zone->shared->documents[NGX_HTTP_RMS_LIST].changes)
+    {
+        ngx_http_rms_shared_renew(list);
+    }
+
+    return list->rules;
 }
 
 
@@ -244,26 +273,36 @@ ngx_http_rms_list_cleanup(void *data)
 ngx_http_rms_rules_t *
 ngx_http_rms_rules_hold(ngx_http_rms_list_t *list)
 {
-    if (list == NULL) {
-        return NULL;
+    ngx_http_rms_rules_t  *rules;
+
+    rules = ngx_http_rms_rules_now(list);
+
+    if (rules) {
+        rules->refs++;
     }
 
-    list->rules->refs++;
-
-    return list->rules;
+    return rules;
 }
 
 
 void
 ngx_http_rms_rules_free(ngx_http_rms_rules_t *rules)
 {
-    if (rules && --rules->refs == 0 && rules->pool) {
-        ngx_destroy_pool(rules->pool);
+    ngx_http_rms_rules_t  *base;
+
+    while (rules && --rules->refs == 0) {
+        base = rules->base;
+
+        if (rules->pool) {
+            ngx_destroy_pool(rules->pool);
+        }
+
+        rules = base;
     }
 }
 
 
-static ngx_http_rms_rules_t *
+ngx_http_rms_rules_t *
 ngx_http_rms_rules_create(ngx_pool_t *pool)
 {
     ngx_http_rms_rules_t  *rules;
@@ -357,7 +396,7 @@ ngx_http_rms_rules_error(rms_acl_text_error_t *error, const char *why)
 }
 
 
-static void
+void
 ngx_http_rms_rules_close(ngx_http_rms_rules_t *rules, size_t own)
 {
     rules->own = own;
@@ -429,7 +468,7 @@ ngx_http_rms_partner_mix(ngx_http_rms_list_t *list,
 
 /* What is refused at load does not come in by a file either. */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_rms_rules_mixed(ngx_http_rms_list_t *list,
     ngx_http_rms_rules_t *rules, rms_acl_text_error_t *error)
 {
@@ -606,9 +645,11 @@ ngx_http_rms_acl_file_swap(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_log_change(rmcf, file, log);
 
     for (i = 0; i < file->lists.nelts; i++) {
-        old = lists[i]->rules;
-        lists[i]->rules = lists[i]->next;
+        old = lists[i]->base;
+        lists[i]->base = lists[i]->next;
         ngx_http_rms_rules_free(old);
+
+        ngx_http_rms_shared_renew(lists[i]);
     }
 
     return NGX_OK;

@@ -28,6 +28,8 @@ static void ngx_http_rms_status_files(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_sessions(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
+static void ngx_http_rms_status_redis(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_backends(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
 static void ngx_http_rms_status_backend(ngx_http_rms_json_t *js,
@@ -62,6 +64,7 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
     ngx_int_t                  rc;
     ngx_str_t                  allow = ngx_string("GET, HEAD");
     ngx_http_rms_json_t        js;
+    ngx_http_rms_loc_conf_t   *rlcf;
     ngx_http_rms_main_conf_t  *rmcf;
 
     if (ngx_http_rms_status_ends(r, "/explain")) {
@@ -70,6 +73,12 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
 
     if (ngx_http_rms_status_ends(r, "/revoke")) {
         return ngx_http_rms_revoke_handler(r);
+    }
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
+
+    if (rlcf->admin && ngx_http_rms_status_ends(r, "/list")) {
+        return ngx_http_rms_admin_handler(r);
     }
 
     if (r->method != NGX_HTTP_GET && r->method != NGX_HTTP_HEAD) {
@@ -95,6 +104,8 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
         ngx_http_rms_status_counters(&js, rmcf->zone->shared);
         ngx_http_rms_status_backends(&js, rmcf);
     }
+
+    ngx_http_rms_status_redis(&js, rmcf);
 
     ngx_http_rms_status_lists(&js, rmcf);
     ngx_http_rms_status_files(&js, rmcf);
@@ -379,6 +390,7 @@ ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     ngx_uint_t              i;
     rms_acl_rule_t         *rule;
     ngx_http_rms_list_t   **lists;
+    ngx_http_rms_rules_t   *rules;
     static const char      *kinds[RMS_ACL_KIND_MAX] = {
         [RMS_ACL_ACCOUNT] = "account",
         [RMS_ACL_PATTERN] = "pattern",
@@ -394,9 +406,10 @@ ngx_http_rms_status_lists(ngx_http_rms_json_t *js,
     ngx_http_rms_json_open(js, "list", '[');
 
     for (i = 0; i < rmcf->lists.nelts; i++) {
-        rule = lists[i]->rules->rules;
+        rules = ngx_http_rms_rules_now(lists[i]);
+        rule = rules->rules;
 
-        for (k = 0; k < lists[i]->rules->n; k++) {
+        for (k = 0; k < rules->n; k++) {
             rms_str_t  line = rms_string("line");
             rms_str_t  kind;
 
@@ -443,8 +456,8 @@ ngx_http_rms_status_files(ngx_http_rms_json_t *js,
         ngx_http_rms_json_open(js, NULL, '{');
         ngx_http_rms_json_string(js, "file", &files[i]->path);
         ngx_http_rms_json_number(js, &rules,
-                                 (ngx_atomic_uint_t) (lists[0]->rules->n
-                                                      - lists[0]->rules->own));
+                                 (ngx_atomic_uint_t) (lists[0]->base->n
+                                                      - lists[0]->base->own));
         ngx_http_rms_json_number(js, &age,
                          (ngx_atomic_uint_t) (ngx_time() - files[i]->looked));
         ngx_http_rms_json_number(js, &failed, files[i]->failed);
@@ -480,6 +493,18 @@ ngx_http_rms_status_sessions(ngx_http_rms_json_t *js,
     ngx_http_rms_json_number(js, &unused, stats.free);
     ngx_http_rms_json_number(js, &resets, stats.resets);
     ngx_http_rms_json_close(js, '}');
+}
+
+
+static void
+ngx_http_rms_status_redis(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf)
+{
+    if (rmcf->redis) {
+        ngx_http_rms_json_open(js, "redis", '{');
+        ngx_http_rms_redis_status(js, rmcf);
+        ngx_http_rms_json_close(js, '}');
+    }
 }
 
 

@@ -53,6 +53,11 @@ ngx_int_t ngx_http_rms_arguments(ngx_http_request_t *r, ngx_str_t *names,
 ngx_int_t ngx_http_rms_wrong(ngx_http_request_t *r, ngx_uint_t status,
     const char *text);
 
+/* ngx_http_rms_redis.c */
+
+void ngx_http_rms_redis_status(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf);
+
 /* ngx_http_rms_explain.c */
 
 ngx_int_t ngx_http_rms_explain_handler(ngx_http_request_t *r);
@@ -60,6 +65,11 @@ ngx_int_t ngx_http_rms_explain_handler(ngx_http_request_t *r);
 /* ngx_http_rms_revoke.c */
 
 ngx_int_t ngx_http_rms_revoke_handler(ngx_http_request_t *r);
+ngx_uint_t ngx_http_rms_same_origin(ngx_http_request_t *r);
+
+/* ngx_http_rms_admin.c */
+
+ngx_int_t ngx_http_rms_admin_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_RMS_STATUS_H_INCLUDED_ */

@@ -1,14 +1,15 @@
 
 /*
  * The zone: counters, accounts seen, the replay cache, the store of sessions,
- * failed logins.  Offsets only, so that
- * it may be mapped anywhere; it survives a reload, and a zone of another
+ * failed logins, the shared documents.  Offsets only, so that it may be mapped
+ * anywhere; it survives a reload, and a zone of another
  * layout is left behind and begun anew.
  */
 
 
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_conf.h"
+#include "ngx_http_rms_document.h"
 
 
 /* How many entries of each table the zone holds. */
@@ -32,7 +33,7 @@ static void ngx_http_rms_zone_backends(ngx_http_rms_main_conf_t *rmcf,
     ngx_http_rms_shared_t *shared);
 
 
-#define NGX_HTTP_RMS_MAGIC  0x524d5332          /* "RMS2" */
+#define NGX_HTTP_RMS_MAGIC  0x524d5333          /* "RMS3" */
 
 
 /* Sessions and what explain knows of last logins share the store. */
@@ -100,6 +101,7 @@ ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     ngx_http_rms_zone_backends(rmcf, zone->shared);
+    ngx_http_rms_state_load(rmcf, shm_zone->shm.log);
 
     return NGX_OK;
 }

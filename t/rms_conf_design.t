@@ -43,18 +43,16 @@ for my $pair (@put) {
 }
 $text =~ s/^load_module.*\n//m if $ENV{TEST_RMS_STATIC};
 
-# what the sample leaves to a complete configuration, all of it paths
+# what the sample leaves to a complete configuration, paths and the resolver of a site
 my $cert = cert('rmsconnector.contoso.com');
 my $paths = join "\n", (map {"${_}_temp_path \@PREFIX\@/$_;"} qw(client_body proxy fastcgi uwsgi scgi)),
-    'access_log @PREFIX@/access.log;', "ssl_certificate $cert->{cert};", "ssl_certificate_key $cert->{key};";
+    'resolver ' . addr() . ':' . free_port() . ';', 'access_log @PREFIX@/access.log;', "ssl_certificate $cert->{cert};", "ssl_certificate_key $cert->{key};";
 $text =~ s/^http \{\n/http {\n$paths\n/m;
 $text = ($> == 0 ? 'user ' . worker_user() . ' ' . worker_group() . ";\n" : '') . $text;
 
 my $n = nginx("# port $port\n$text");
 my @warned = $n->{said} =~ /\[warn\] (.*)/g;
 my @wanted = (
-    qr/^"rms_redis" is checked but not used yet/,
-    qr/^"rms_seal_key_file" is not used yet/,
     qr/^rules by "sid=" in location "\/", but tickets .* write "large_client_header_buffers 8 64k;"/,
 );
 for my $wanted (@wanted) {

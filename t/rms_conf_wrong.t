@@ -113,7 +113,8 @@ my $more = sub { join ' ', 'server { listen', addr() . ':' . free_port() . '; se
     "rms_keytab $keytab; rms_allow fci account=FS01\$\@RMS.TEST;", @_, '}' };
 my $handover = 'proxy_max_temp_file_size 0; proxy_ignore_headers X-Accel-Redirect X-Accel-Buffering X-Accel-Charset X-Accel-Limit-Rate;';
 my $two = sub { "rms_backend two { kind azure; pass \@two; base https://two.rms.test/_wmcs; $_[0] }" };
-my $redis = sub { (http => "rms_redis { $_[0] }") };
+my $seal = file(sprintf("%064x\n", 7919));
+my $redis = sub { (http => "rms_seal_key_file $seal; rms_redis { $_[0] }") };
 my $later = qr/comes in a later version/;
 my $here = qr/directive is not allowed here/;
 my $arity = qr/invalid number of arguments in "/;
@@ -167,6 +168,27 @@ my @wrong = (
     ['redis parameter without value', 'rms_redis', qr/number of values of "prefix"/, $redis->('server r:6379; prefix;')],
     ['redis password readable by all', 'file.', qr/holds a secret but has mode 0644; run: chmod 0640/,
         $redis->('server r:6379; password_file ' . file("x\n", 0644) . ';')],
+    ['redis port missing at a sentinel', 'rms_redis', qr/address "s" in "rms_redis": write a host:port/, $redis->('sentinel rms s;')],
+    ['redis sentinel without an address', 'rms_redis', qr/"sentinel" .*names no address; write "sentinel NAME HOST:26379/, $redis->('sentinel rms;')],
+    ['redis server and sentinel', 'rms_redis', qr/has "server" and "sentinel"; write one of them/,
+        $redis->('server 127.0.0.1:6379; sentinel rms 127.0.0.1:26379;')],
+    ['redis address that is none', 'rms_redis', qr/address "\[::1:6379" in "rms_redis": invalid/, $redis->('server [::1:6379;')],
+    ['redis name without a resolver', 'rms_redis', qr/the name "r:6379", and nobody to resolve it; write "resolver ADDRESS;" into "http", or an address instead of the name in \S+:\d+/,
+        $redis->('server 127.0.0.1:6379; server r:6379;')],
+    ['redis sentinel name without a resolver', 'rms_redis', qr/the name "s:26379", and nobody to resolve it/,
+        $redis->('sentinel rms 127.0.0.1:26379 s:26379;')],
+    ['redis parameter twice', 'rms_redis', qr/"prefix" is there twice/, $redis->('server 127.0.0.1:6379; prefix a:; prefix b:;')],
+    ['redis timeout of nothing', 'rms_redis', qr/"0" of "timeout".*write a time/, $redis->('server 127.0.0.1:6379; timeout 0;')],
+    ['redis user without a password', 'rms_redis', qr/has "username" without "password_file"/, $redis->('server 127.0.0.1:6379; username rms;')],
+    ['redis password empty', 'file.', qr/"password_file" \S+ is not usable; write one line/,
+        $redis->('server 127.0.0.1:6379; password_file ' . file("\n") . ';')],
+    ['redis password of two lines', 'file.', qr/"password_file" \S+ is not usable; write one line/,
+        $redis->('server 127.0.0.1:6379; password_file ' . file("a\nb\n") . ';')],
+    ['redis TLS without a CA', 'rms_redis', qr/has "tls on" without "tls_ca"; write "tls_ca PATH;"/, $redis->('server 127.0.0.1:6379; tls on;')],
+    ['redis CA that is none', 'file.', qr/SSL_CTX_load_verify_locations/, $redis->('server 127.0.0.1:6379; tls on; tls_ca ' . file("x\n") . ';')],
+    ['redis CA without TLS', 'rms_redis', qr/has "tls_ca" or "tls_name" without "tls on"/, $redis->('server 127.0.0.1:6379; tls_name x;')],
+    ['redis TLS to a socket without a name', 'rms_redis', qr/has "tls on" and a unix socket; write "tls_name NAME;"/,
+        $redis->('server unix:/run/r.sock; tls on; tls_ca ' . ca() . ';')],
     ['redis twice', 'rms_redis', qr/is duplicate/, http => 'rms_redis { server r:6379; } rms_redis { server s:6379; }'],
     ['redis in a server', 'rms_redis', $here, server => 'rms_redis { server r:6379; }'],
     ['seal keys readable by all', 'file.', qr/holds a secret but has mode 0644; run: chmod 0640/,
@@ -174,6 +196,18 @@ my @wrong = (
     ['seal keys missing', 'seal.keys', qr/No such file/, http => 'rms_seal_key_file /nonexistent/seal.keys;'],
     ['seal key of the wrong length', 'rms_seal_key_file', qr/64 hex digits/, http => 'rms_seal_key_file ' . file("0123\n") . ';'],
     ['seal keys without a key', 'rms_seal_key_file', qr/64 hex digits/, http => 'rms_seal_key_file ' . file("# none\n") . ';'],
+    ['seal key wrong in its third line', 'rms_seal_key_file', qr/file\.\d+:3: neither a key of 64 hex digits/,
+        http => 'rms_seal_key_file ' . file("# one\n" . 'ab' x 32 . "\n" . 'xy' x 32 . "\n") . ';'],
+    ['seal key twice', 'rms_seal_key_file', qr/file\.\d+:2: the key of a line above once more; take one out/,
+        http => 'rms_seal_key_file ' . file('ab' x 32 . "\n" . 'AB' x 32 . "\n") . ';'],
+    ['seal keys too many', 'rms_seal_key_file', qr/file\.\d+:17: more than 16 keys; take the oldest out/,
+        http => 'rms_seal_key_file ' . file(join '', map { sprintf "%064x\n", $_ } 1 .. 17) . ';'],
+    ['seal keys in too large a file', 'rms_seal_key_file', qr/file\.\d+: .*larger than 16 kilobytes/,
+        http => 'rms_seal_key_file ' . file('ab' x 32 . "\n" . "#\n" x 8192) . ';'],
+    ['seal keys twice', 'rms_seal_key_file', qr/is duplicate/,
+        http => "rms_seal_key_file $seal; rms_seal_key_file $seal;"],
+    ['redis without seal keys', 'rms_redis', qr/write "rms_seal_key_file [^"]+;" .*; a key: openssl rand -hex 32/,
+        http => 'rms_redis { server 127.0.0.1:6379; }'],
 
     # rms_backend
     ['backend twice', 'azure', qr/duplicate rms_backend "azure", first in \S+:\d+/, backends => 'rms_backend azure { kind azure; pass @azure; base https://x/_wmcs; }'],
@@ -322,8 +356,8 @@ my @wrong = (
     # the rest
     ['deny unknown', 'rms_deny', qr/"404".*write .*fault/, server => 'rms_deny 404;'],
     ['inspect unknown', 'rms_inspect', qr/"off".*write .*on.*strict/, server => 'rms_inspect off;'],
-    ['replay shared', 'rms_replay shared', qr/$later; write "rms_replay local;"/, server => 'rms_replay shared;'],
-    ['replay unknown', 'rms_replay', qr/"on".*write "rms_replay local;" or "rms_replay off;"/, server => 'rms_replay on;'],
+    ['replay shared', 'rms_replay shared', qr/needs Redis; write an "rms_redis \{ server HOST:6379; \}" block, or leave it out/, server => 'rms_replay shared;'],
+    ['replay unknown', 'rms_replay', qr/"on".*write "rms_replay local;", "rms_replay shared;" or "rms_replay off;"/, server => 'rms_replay on;'],
     ['replay twice', 'rms_replay', qr/is duplicate/, server => 'rms_replay off; rms_replay local;'],
     ['public URL with a path', 'rms_public_url', qr/"https:\/\/x\/y".*write scheme and host without a path/, server => 'rms_public_url https://x/y;'],
     ['public URL without a scheme', 'rms_public_url', qr/"x".*write scheme and host/, server => 'rms_public_url x;'],
@@ -407,7 +441,7 @@ my @wrong = (
         ['a control character', "fci account=a\x01\@RMS.TEST\n", 1, 'control|character'],
         ['two roles for one account', "fci account=FS01\$\@RMS.TEST\nuser account=FS01\$\@RMS.TEST\n", 2, 'role.*fci'],
         ['another role than rms_allow', "fci account=EXCH01\$\@RMS.TEST\n", 1, 'exchange.*nginx\.conf:\d+']),
-    ['JSON API', 'rms_admin', qr/$later; leave it out/, locations => 'location /admin/ { rms_admin; }'],
+    ['JSON API', 'rms_admin', qr/needs a login and an admin; write "rms_auth negotiate;" and "rms_allow admin account=NAME\@REALM;" into it/, locations => 'location /admin/ { rms_admin; }'],
     ['status with a value', 'rms_status', $arity, status => 'location /s { rms_status on; }'],
     ['status beside rms_pass', 'rms_status', qr/beside another content handler; give it a location/, location => 'rms_status;'],
     ['another handler behind the status', 'rms_status', qr/another content handler/, status => 'location /s { rms_status; proxy_pass http://127.0.0.1:9; }'],

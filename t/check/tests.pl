@@ -24,7 +24,9 @@ my %fuzzed = (
     rms_cbind        => ['cert', 'rms_cbind_server_der'],
     rms_cert         => ['cert', 'rms_cert_names_der'],
     rms_cookie       => ['session', 'rms_cookie_find'],
+    rms_cut          => 'a signal and a lock, parses nothing',
     rms_der          => ['negotiate', 'rms_token_apreq'],
+    rms_document     => ['document', 'rms_document_decode'],
     rms_endpoint     => ['endpoint', 'rms_endpoint_find'],
     rms_events       => ['rewrite', 'rms_rewrite'],
     rms_explain      => ['acl', 'rms_explain'],
@@ -54,7 +56,9 @@ my %fuzzed = (
     rms_policy       => ['acl', 'rms_policy_grant'],
     rms_principal    => ['principal', 'rms_principal_parse'],
     rms_replay       => 'takes hashes of a fixed size',
+    rms_revoked      => ['revoked', 'rms_revoked_decode'],
     rms_rewrite      => ['rewrite', 'rms_rewrite'],
+    rms_seal         => ['seal', 'rms_unseal'],
     rms_session      => ['session', 'rms_session_cookie'],
     rms_session_codec => ['session', 'rms_session_decode'],
     rms_sid          => ['sid', 'rms_sid_parse'],
@@ -72,6 +76,7 @@ my %fuzzed = (
     rms_ticket       => ['ticket', 'rms_ticket_explain'],
     rms_url          => ['url', 'rms_url_parse'],
     rms_winbind      => 'asks winbind about itself, parses nothing',
+    rms_winbind_status => 'copies a number, parses nothing',
     rms_xml          => ['soap', 'rms_soap_read'],
 );
 
