@@ -304,11 +304,13 @@ sub stop         { $_[0]->end('samba') }
 
 # the environment
 
-# preload() - a library with which libwbclient finds this winbindd.
+# preload($name) - a library to be loaded first: 'winbind-socket', with which
+# libwbclient finds this winbindd, or 'winbind-deaf'.
 sub preload {
-    my $source = root() . '/t/realm/winbind-socket.c';
+    my ($name) = @_;
+    my $source = root() . "/t/realm/$name.c";
     my $key = substr sha256_hex(slurp($source)), 0, 16;
-    return once(cache() . "/winbind-socket.$key.so", sub {
+    return once(cache() . "/$name.$key.so", sub {
         command(qw(cc -shared -fPIC -x c -o), $_[0], $source);
     });
 }
@@ -316,7 +318,7 @@ sub preload {
 # winbind_env() - with it, a program finds winbindd through libwbclient.
 sub winbind_env {
     my ($self) = @_;
-    my %env = (LD_PRELOAD => preload(),
+    my %env = (LD_PRELOAD => preload('winbind-socket'),
         SELFTEST_WINBINDD_SOCKET_DIR => "$self->{dir}/run/winbindd");
     $env{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:verify_asan_link_order=0" if $ENV{ASAN_OPTIONS};
     return \%env;

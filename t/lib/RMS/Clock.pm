@@ -1,11 +1,11 @@
 package RMS::Clock;
 
-# A clock for the timers of nginx that a test puts forward, in place of waiting:
+# Clocks of nginx that a test puts forward, in place of waiting: that of its
+# timers, which no ticket and no session notices, and the time of day.
 #
 #   nginx(env => clock_env());
 #   put_forward(31);
-#
-# The time of day, and so every ticket and session, does not notice.
+#   put_day_forward(3600);
 
 use strict;
 use warnings;
@@ -17,9 +17,9 @@ use RMS::Client;
 use RMS::Env;
 use RMS::Nginx;
 
-our @EXPORT = qw(clock_env put_forward);
+our @EXPORT = qw(clock_env put_forward put_day_forward);
 
-my ($file, $ahead);
+my ($file, $ahead, $day);
 
 # clock_env() - what to start nginx with.
 sub clock_env {
@@ -27,8 +27,8 @@ sub clock_env {
         my ($status, $text) = run(['cc', '-O1', '-shared', '-fPIC', '-o', dir() . '/clock.so',
             root() . '/t/lib/tools/clock.c']);
         croak "clock: $text" if $status;
-        $file = spew(dir() . '/clock', pack 'l!', 0);
-        $ahead = 0;
+        $file = spew(dir() . '/clock', pack 'l!2', 0, 0);
+        $ahead = $day = 0;
     }
     my %env = (LD_PRELOAD => dir() . '/clock.so', RMS_TEST_CLOCK => $file);
     $env{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:verify_asan_link_order=0" if $ENV{ASAN_OPTIONS};
@@ -41,13 +41,25 @@ sub clock_env {
 sub put_forward {
     my ($seconds, $wake) = @_;
     $ahead += $seconds;
-    open my $fh, '+<:raw', $file or croak "$file: $!";
-    print {$fh} pack 'l!', $ahead;
-    close $fh or croak "$file: $!";
+    set();
     return $wake->() if $wake;
     my $c = client(addr(), nginx()->port);
     $c->request(path => '/clock');
     return $c->response;
+}
+
+# put_day_forward($seconds) - whoever asks for the time of day sees it at once.
+sub put_day_forward {
+    my ($seconds) = @_;
+    $day += $seconds;
+    return set();
+}
+
+sub set {
+    open my $fh, '+<:raw', $file or croak "$file: $!";
+    print {$fh} pack 'l!2', $ahead, $day;
+    close $fh or croak "$file: $!";
+    return;
 }
 
 1;

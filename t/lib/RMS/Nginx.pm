@@ -127,6 +127,7 @@ sub log_format {
 #   allow      [rms_allow arguments]                  domain   default none
 #   public_url default that of the samples; '' for none
 #   ssl => 1, http2 => 1                              port     default a free one
+#   addr       default addr()
 #   workers    default 1                              log      default 'info'
 #   connections  of a worker, default 1024
 #   locations  text of further locations beside "/"
@@ -171,7 +172,7 @@ sub http_part {
 sub server_part {
     my ($module, $p, $backends) = @_;
     my $ssl = $p->{ssl} ? cert($HOST, 'rms.rms.test') : undef;
-    my $text = lines('listen ' . addr() . ":$p->{port}" . ($ssl ? ' ssl' : '')
+    my $text = lines('listen ' . ($p->{addr} || addr()) . ":$p->{port}" . ($ssl ? ' ssl' : '')
         . ($p->{http2} && !http2_directive() ? ' http2' : ''), "server_name $HOST rms.rms.test");
     $text .= lines('http2 on') if $p->{http2} && http2_directive();
     $text .= lines("ssl_certificate $ssl->{cert}", "ssl_certificate_key $ssl->{key}") if $ssl;
@@ -234,15 +235,18 @@ sub nginx_t {
 
 # nginx($conf_text) or nginx(%parameters of conf()) - tests the configuration,
 # starts nginx, waits until it listens; it becomes the current one.  Without
-# arguments: the current one.
+# arguments: the current one.  nginx($node): this one becomes current again.
 sub nginx {
     return $current if !@_ && $current;
+    return $current = $_[0] if ref $_[0];
     my %p = @_ == 1 ? () : @_;
     my $text = @_ == 1 ? $_[0] : conf(%p);
     my $self = bless { prefix => prepare($text), level => $p{log} || 'info',
         ssl => $p{ssl}, env => environment($p{env}), seen => 0 }, __PACKAGE__;
     ($self->{port}) = $text =~ /^# port (\d+)/m;
     ($self->{port}) = $text =~ /listen\s+(?:[\d.]+:)?(\d+)/ unless $self->{port};
+    ($self->{addr}) = $text =~ /listen\s+([\d.]+):$self->{port}\b/;
+    $self->{addr} ||= addr();
     my ($status, $said) = run(command($self->{prefix}, $self->{level}, '-t'), env => $self->{env});
     croak "nginx -t: $said" if $status;
     $self->{said} = $said;
@@ -253,13 +257,23 @@ sub nginx {
 sub start {
     my ($self) = @_;
     $self->{pid} = spawn("nginx.$count", command($self->{prefix}, $self->{level}), env => $self->{env});
-    eval { wait_port(addr(), $self->{port}, $self->{pid}); 1 }
+    eval { wait_port($self->{addr}, $self->{port}, $self->{pid}); 1 }
         or croak $@ . $self->error_log;
 
     # the master listens before its workers run
     my ($workers) = slurp("$self->{prefix}/nginx.conf") =~ /^\s*worker_processes\s+(\d+)/m;
     wait_for(sub { $self->workers >= ($workers || 1) }, 'the workers run');
     return;
+}
+
+# kill9() - gone as in a crash.  The workers after the master, which would keep the
+# socket listening with nobody behind it.
+sub kill9 {
+    my ($self) = @_;
+    my @workers = $self->workers;
+    stop_process($self->{pid}, 'KILL');
+    kill 'KILL', -$self->{pid};
+    return wait_for(sub { !grep { readlink "/proc/$_/exe" } @workers }, 'the workers are gone');
 }
 
 # prefix(), port(), url($path) - where it is.

@@ -31,6 +31,10 @@ package RMS::Test;
 #   RMS::PAC       PACs that no domain controller would make
 #   RMS::Acceptor  a service that only calls GSSAPI
 #   RMS::Clock     the clock of nginx's timers, to be put forward
+#   RMS::Redis     redis-servers, replicas and sentinels, and what they suffer
+#   RMS::Proxy     a network that is cut, slow, silent or lying, at run time
+#   RMS::Pool      nodes behind a balancer
+#   RMS::Load      many clients at once, each answer checked, each request counted
 #
 # KEEP=1 keeps the folder.  TEST_RMS_DEADLINE is the deadline of every wait.
 
