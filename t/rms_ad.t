@@ -100,9 +100,27 @@ for my $case (
     is(ask(authorization => $value)->status, 401, "$what: 401");
     like(substr(nginx()->error_log, $at), $log, 'and the cause');
 }
-for my $account (qw(disabled expired locked mustchange)) {
-    ok(!(ad()->kinit_password($account))[0], "$account: the domain gives no ticket");
+
+# who may not log in gets no ticket: the domain says why, and here is nothing to see
+for my $case (['disabled', qr/revoked/], ['expired', qr/revoked|expired/], ['locked', qr/revoked/], ['mustchange', qr/[Pp]assword/]) {
+    my ($account, $why) = @$case;
+    my ($cache, $said) = ad()->kinit_password($account);
+    is($cache, undef, "$account: the domain gives no ticket");
+    like($said, $why, "$account: and says why");
+    my $at = length nginx()->error_log;
+    is(curl(nginx()->url($page), ccache => kdc()->env->{KRB5CCNAME}, from => '127.203.0.' . ++$next)->status, 401, "$account: 401");
+    is(last_line()->{rms_reason}, 'no_credentials', "$account: as anybody who sends nothing");
+    my @said = grep { !m{ uri="/marker"} } split /\n/, substr nginx()->error_log, $at;
+    is_deeply([grep {/\[(?:warn|error)\]|$account/} @said], [], "$account: no line tells of it");
 }
+
+# and who got one before keeps it to its end
+my $kept = kdc()->kinit('bob');
+is(ask(ccache => $kept)->status, 200, 'an account with a ticket');
+ad()->change([disable => 'bob']);
+is((ad()->kinit_password('bob'))[0], undef, 'disabled, it gets no other');
+is(ask(ccache => $kept)->status, 200, 'disabled, it comes in with the one it has');
+ad()->change([enable => 'bob']);
 
 # new keys; without the old ones: t/rms_auth_keytab.t
 my $old = kdc()->kinit('EXCH01$');

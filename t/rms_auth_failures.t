@@ -110,7 +110,7 @@ for my $mech (qw(spnego krb5 windows)) {
     for my $n (1 .. 90, map { $_ * 17 } 6 .. (length($token) - 1) / 17) {
         $seen{ $ask->(substr $token, 0, $n) }++;
     }
-    is(join(' ', sort keys %seen), '401', "$mech: cut anywhere");
+    is(join(' ', sort keys %seen), '401', "D16: $mech: a token cut anywhere is refused");
     %seen = ();
     for my $at (map { $_ * 7 } 0 .. 40) {
         my $broken = $token;
@@ -151,6 +151,10 @@ for my $case (
         qr/${bad}integrity check failed: the KDC used another key than the keytab's.*kvno $kvno there.*$ticket$kvno\b/],
     ['a kvno the keytab has not', made(wrong_key => 1, kvno => 77),
         qr/${bad}kvno 77 is not in the keytab, which has $kvno\b.*${ticket}77\b/],
+    ['a ticket of a realm that nobody trusts',
+        gss(ccache => mkticket(client => 'EXCH01$@EVIL.TEST', service => 'HTTP/rmsconnector.evil.test@EVIL.TEST', wrong_key => 1),
+            mech => 'krb5', service => 'HTTP@rmsconnector.evil.test')->header,
+        qr/${bad}wrong service: no key for it in the keytab.*ticket for "HTTP\/rmsconnector\.evil\.test" realm "EVIL\.TEST"/],
     ['an account without a name', made(client => 'WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS'),
         qr/${bad}an anonymous ticket/],
     ['another service of the keytab', made(service => "host/$HTTP\@RMS.TEST"),

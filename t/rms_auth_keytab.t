@@ -66,7 +66,7 @@ for my $name (sort keys %trouble) {
     }
     for my $mech (qw(spnego krb5)) {
         $r = login(mech => $mech);
-        is($r->status, 503, "$name: 503 ($mech)");
+        is($r->status, 503, "D28: $name: 503 ($mech)");
         like($r->header('retry-after'), qr/^\d+$/, "$name: come again");
         is_deeply([$r->all('www-authenticate')], [], "$name: no challenge");
         is(status_page()->{refused}{auth_unavailable}, ++$n, "$name: counted");

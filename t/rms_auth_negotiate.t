@@ -110,7 +110,7 @@ my %refused = (
 for my $service (sort keys %refused) {
     for my $mech (qw(spnego krb5 windows)) {
         $r = http(path => $page, account => 'EXCH01$', mech => $mech, service => $service);
-        is($r->status, 401, "$service by $mech is refused");
+        is($r->status, 401, "D11: $service by $mech is refused");
         is_deeply([$r->all('www-authenticate')], ['Negotiate'], 'without a token');
         is(last_line()->{rms_reason}, 'auth_failed', 'for its reason');
     }

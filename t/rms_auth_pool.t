@@ -43,11 +43,11 @@ for my $c (grep { !$waits{$_} } @clients) {
     $pages{ $r->body =~ /</ ? 'yes' : 'no' }++;
     fail('no challenge with a 503') if $r->all('www-authenticate');
 }
-is_deeply(\%status, { 503 => 38 }, 'the others have 503');
+is_deeply(\%status, { 503 => 38 }, 'D31: what the queue does not hold has 503');
 is_deeply(\%retry, { yes => 38 }, 'with Retry-After');
 is_deeply(\%pages, { no => 38 }, 'and no page');
 my $r = http(path => $page);
-is($r->status, 401, 'while they wait, others are served: a challenge');
+is($r->status, 401, 'D29: while logins wait, others are served: a challenge');
 is(http(path => '/elsewhere')->status, 404, 'and a refusal');
 is(http(path => '/rms/')->status, 200, 'and the status');
 $r = http(path => $page, account => 'alice');

@@ -44,7 +44,7 @@ finished('any');
 # the same name in another realm is another account
 nginx(conf());
 is(call('EXCH01$'), '200 EXCH01$@RMS.TEST exchange -', 'EXCH01$ of our realm');
-is(call('EXCH01$@OTHER.TEST'), '500 EXCH01$@OTHER.TEST none foreign_realm', 'is not that of another');
+is(call('EXCH01$@OTHER.TEST'), '500 EXCH01$@OTHER.TEST none foreign_realm', 'D3: is not EXCH01$ of another realm');
 is(call('mallory@OTHER.TEST'), '500 mallory@OTHER.TEST none foreign_realm', 'without a rule nobody');
 finished('same name');
 
@@ -63,7 +63,7 @@ finished('pattern');
 # letters count: Kerberos names are case-sensitive, and so are we
 nginx(allow => ['exchange account=exch01$@RMS.TEST account=EXCH01$@rms.test account=EXCH01@RMS.TEST',
     'fci account=EXCH01$@RMS.TESTING account=XEXCH01$@RMS.TEST', 'user account=~XCH01\$@RMS\.TES']);
-is(call('EXCH01$'), '500 EXCH01$@RMS.TEST none no_role', 'no rule that only looks like it');
+is(call('EXCH01$'), '500 EXCH01$@RMS.TEST none no_role', 'D3: a rule that only looks like the account admits nobody');
 finished('spelling');
 
 # a realm three trusts away, and names that try to look like another's
@@ -76,6 +76,9 @@ is(made('EXCH01$@RMS.TEST'), '200 EXCH01$@RMS.TEST exchange -', 'a made ticket')
 is(made('EVE$@FAR.TEST'), '200 EVE$@FAR.TEST fci -', 'a far realm that a rule names');
 is(made('EVE$@FARTHER.TEST'), '500 EVE$@FARTHER.TEST none foreign_realm', 'one that none names');
 is(made('eve@rms.test'), '500 eve@rms.test none foreign_realm', 'our realm in small letters is another');
+for my $realm ('RMS.TESTING', 'RMS.TES', 'RMS.TEST.EVIL.TEST', 'EVIL.RMS.TEST', 'XRMS.TEST', 'RMS', 'R') {
+    is(made("EXCH01\$\@$realm"), "500 EXCH01\$\@$realm none foreign_realm", "D3: EXCH01\$ of $realm, which only looks like our realm, is foreign");
+}
 
 my $page = '/_wmcs/GetRmsoUri.aspx';
 is(http(path => $page, ccache => mkticket(client => 'EVE$@FARTHER.TEST'), mech => 'krb5')->status,

@@ -155,15 +155,15 @@ for my $path (qw(/index/ /try/ /error/ /rewritten/)) {
     my $before = status_page()->{counters}{auth_legs};
     my $r = http(path => $path, account => 'EXCH01$');
     is($r->status . ' ' . $r->body, "200 inside\n", "$path is redirected inside and let in");
-    ok($r->{gss}->mutual($r), 'the answer carries the token');
-    is(status_page()->{counters}{auth_legs} - $before, 1, 'the token was evaluated once');
+    ok($r->{gss}->mutual($r), "D43: $path: the answer to a redirected request carries the token");
+    is(status_page()->{counters}{auth_legs} - $before, 1, "D33: $path: the token was evaluated once");
 }
 finished('redirected');
 
 # off
 nginx(server => "rms_replay off;\n");
 $value = negotiate('EXCH01$');
-is(get($value)->status, 200, "rms_replay off, time $_") for 1 .. 3;
+is(get($value)->status, 200, "D32: rms_replay off, time $_") for 1 .. 3;
 is(status_page()->{replay}{used}, 0, 'nothing is remembered');
 finished('off');
 

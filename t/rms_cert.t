@@ -4,7 +4,11 @@
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use RMS::Test;
+use RMS::Clock;
 use RMS::Rules;
+use RMS::TLS;
+
+use POSIX qw(strftime);
 
 my $page = '/_wmcs/certification/ServerCertification.asmx';
 my $d = dir();
@@ -169,6 +173,63 @@ is(second('dns', '-noservername'), 403, 'nor by a handshake with that one, witho
 is(second('dns', '-servername', 'unknown.rms.test'), 403, 'or with a name of nobody');
 is(second('dns', '-servername', 'rmsconnector.rms.test'), 421, 'or with the name of that one');
 like($n->error_log, qr/\[warn\].* rms certificate not used: the TLS handshake was with another server of this address/, 'the log says why');
+unlike($n->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing alarming in the log');
+$n->stop;
+
+# a certificate that expires while its TLS session, or its connection, goes on
+my @soon = qw(tickets cache);
+my %at = map { $_ => free_port() } @soon;
+my $reused = "add_header X-Reused \$ssl_session_reused always;\n";
+my $pages = join '', map { "location /$_ { $reused" . (asks() =~ s/negotiate/$_/r) . " }\n" } 'cert', 'negotiate cert';
+$pages =~ s/negotiate cert \{/both {/;
+$n = nginx(%conf, port => $at{tickets}, env => clock_env(), http => "ssl_protocols TLSv1.2 TLSv1.3; ssl_session_timeout 1d;\n",
+    locations => $pages, more_servers => <<"X");
+server {
+    listen ${\addr()}:$at{cache} ssl;
+    server_name rmsconnector.rms.test;
+    ssl_certificate ${\cert('rmsconnector.rms.test')->{cert}};
+    ssl_certificate_key ${\cert('rmsconnector.rms.test')->{key}};
+    ssl_client_certificate $ca;
+    ssl_verify_client optional;
+    ssl_session_tickets off;
+    ssl_session_cache shared:s:1m;
+    rms_keytab ${\kdc()->keytab};
+    rms_allow fci cert=dns:fs09.partner.test;
+    $pages
+}
+X
+$c{soon} = made('soon', 'DNS:fs09.partner.test', to => strftime('%Y%m%d%H%M%SZ', gmtime time + 3600));
+
+# shows($connection, $path) - who comes over it, and whether its session is an old one
+sub shows {
+    my ($c, $path) = @_;
+    my $r = http(client => $c, path => $path) or return 'closed';
+    return join ' ', $r->status, grep { defined && length } $r->header('x-reused'), $r->header('x-role'), $r->all('www-authenticate');
+}
+
+my %live;
+my $over = sub {
+    my ($version, $kept, %o) = @_;
+    return tls($at{$kept}, name => 'rmsconnector.rms.test', session => "$d/session.$version.$kept",
+        args => ["-$version", '-cert', $c{soon}{cert}, '-key', $c{soon}{key}], %o);
+};
+my @over = map { my $version = $_; map { [$version, $_] } @soon } qw(tls1_2 tls1_3);
+for my $way (@over) {
+    my $name = join ', ', @$way;
+    $live{$name} = $over->(@$way);
+    is(shows($live{$name}, '/cert/x'), '200 . fci', "$name: a certificate that is valid for an hour");
+    seen($live{$name});
+    is(shows($over->(@$way), '/cert/x'), '200 r fci', "$name: and its session, which goes on");
+}
+put_day_forward(7200);
+for my $way (@over) {
+    my $name = join ', ', @$way;
+    is(shows($over->(@$way), '/cert/x'), '403 r', "$name: an hour after its end the session goes on, for nobody");
+    is(shows($over->(@$way), '/both/x'), '401 r Negotiate', "$name: who may log in otherwise");
+    is(shows($live{$name}, '/cert/x'), '403 .', "$name: the connection that has lived on is of nobody either");
+    is(shows($over->(@$way, session => undef), '/cert/x'), '400', "$name: and nginx refuses it in a new handshake");
+}
+is(scalar(() = $n->error_log =~ /\[warn\].* rms certificate not used: it has expired since the TLS handshake/g), 3 * @over, 'the log says why');
 
 unlike($n->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing alarming in the log');
 is_deeply([no_secrets($identity)], [], 'no secrets');

@@ -6,9 +6,9 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(sha256 sha384);
 use MIME::Base64 qw(decode_base64);
-use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 use RMS::Test;
 use RMS::NTLM;
+use RMS::TLS;
 
 my @MODES = qw(off allow require);
 my ($PLAIN, $STRONG, $DUAL) = qw(rmsconnector.rms.test strong.rms.test dual.rms.test);
@@ -47,37 +47,8 @@ sub bound_to {
     return 'tls-server-end-point:' . ($strong ? sha384(der($text)) : sha256(der($text)));
 }
 
-# tls($port, name => SNI, session => file, args => [...]) - a connection; s_client
-# does TLS, since it lets us choose signatures and keeps sessions
-sub tls {
-    my ($port, %o) = @_;
-    my $name = $o{name} || $PLAIN;
-    my $session = $o{session} || dir() . '/session.' . ++$next;
-    socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "socketpair: $!";
-    my @command = (qw(openssl s_client -quiet -connect), addr() . ":$port", '-bind', from() . ':0',
-        '-servername', $name, '-sess_out', $session, (-e $session ? ('-sess_in', $session) : ()), @{ $o{args} || [] });
-    my $pid = fork;
-    die "fork: $!" unless defined $pid;
-    if (!$pid) {
-        open STDIN, '<&', $theirs;
-        open STDOUT, '>&', $theirs;
-        open STDERR, '>', '/dev/null';
-        close $ours;
-        { no warnings 'exec'; exec { $command[0] } @command; }
-        POSIX::_exit(127);
-    }
-    close $theirs;
-    $ours->autoflush(1);
-    return bless { s => $ours, in => '', timeout => $RMS::Env::DEADLINE, session => $session, name => $name }, 'RMS::Client';
-}
-
-# the certificate the client got, when the session began
-sub seen {
-    my ($c) = @_;
-    my $file = $c->{session};
-    wait_for(sub { -s $file && (run(['openssl', 'sess_id', '-noout', '-in', $file]))[0] == 0 }, 'the session is kept');
-    return (run(['openssl', qw(sess_id -cert -in), $file]))[1];
-}
+# connect_tls($port, %o) - tls(), from an address of its own
+sub connect_tls { my ($port, %o) = @_; return tls($port, name => $PLAIN, from => from(), %o) }
 
 # login($client, $mech, $path, %o) - the status of a login
 sub login {
@@ -101,23 +72,33 @@ my $rules = "rms_allow exchange account=EXCH01\$\@RMS.TEST;\nrms_domain RMS=RMS.
     . 'rms_keytab ' . kdc()->keytab . ";\n$users";
 my %cert = (rsa => own_cert($STRONG, 'rsa', 'sha384'), ec => own_cert($DUAL, 'ec', 'sha256'));
 
+# server($port, $name, [keys of %cert | files], $more)
 sub server {
     my ($port, $name, $certs, $more) = @_;
     my $text = "server { listen ${\addr()}:$port ssl; server_name $name; $rules";
-    $text .= "ssl_certificate $cert{$_}{cert}; ssl_certificate_key $cert{$_}{key};\n" for @$certs;
+    for my $c (@$certs) {
+        my $files = $cert{$c} || { cert => "$c.cert", key => "$c.key" };
+        $text .= "ssl_certificate $files->{cert}; ssl_certificate_key $files->{key};\n";
+    }
     return $text . ($more || '') . "add_header X-Reused \$ssl_session_reused always;\n$locations}\n";
 }
 
-my ($port, $http, $cached) = map { free_port() } 1 .. 3;
+# the certificate that is loaded when the name is known, by workers
+my $sni = "map \$ssl_server_name \$sni { default ${\dir()}/$DUAL.sha256; $STRONG ${\dir()}/$STRONG.sha384; }\n";
+share_with_worker(map { $_->{key} } values %cert);
+
+my $cache = "ssl_session_tickets off; ssl_session_cache";
+my ($port, $http, $cached, $variable, $variable_cached, $builtin) = map { free_port() } 1 .. 6;
 standin(azure => {});
 nginx(ssl => 1, http2 => 1, port => $port, auth => $BOTH, locations => $locations,
-    allow => ['exchange account=EXCH01$@RMS.TEST'], domain => 'RMS=RMS.TEST', http => "ssl_protocols TLSv1.2 TLSv1.3;\n",
+    allow => ['exchange account=EXCH01$@RMS.TEST'], domain => 'RMS=RMS.TEST', http => "ssl_protocols TLSv1.2 TLSv1.3;\n$sni",
     server => "listen ${\addr()}:$http;\nadd_header X-Reused \$ssl_session_reused always;\n" . $users,
     more_servers => server($port, $STRONG, ['rsa']) . server($port, $DUAL, [qw(rsa ec)])
-        . server($cached, $DUAL, [qw(rsa ec)], "ssl_session_tickets off; ssl_session_cache shared:s:1m;\n"));
+        . server($cached, $DUAL, [qw(rsa ec)], "$cache shared:s:1m;\n") . server($builtin, $DUAL, [qw(rsa ec)], "$cache builtin;\n")
+        . server($variable, "$STRONG $DUAL", ['$sni']) . server($variable_cached, "$STRONG $DUAL", ['$sni'], "$cache shared:v:1m;\n"));
 
 # every mode, every client
-my $c = tls($port);
+my $c = connect_tls($port);
 my $ours = bound_to(seen($c));
 is($ours, endpoint_binding(cert($PLAIN)->{cert}), 'the certificate of the first server');
 my %client = (bound => [binding => $ours], unbound => [], 'wrongly bound' => [binding => "$ours!"],
@@ -128,7 +109,7 @@ for my $mech ('Kerberos', 'NTLM', 'NTLM in SPNEGO') {
         my %in = map { $_ => 1 } @{ $admitted{$mode} };
         for my $who (sort keys %client) {
             next if $mech eq 'Kerberos' && $who eq 'bound to nothing';
-            is(login(tls($port), $mech, "/$mode", @{ $client{$who} }), $in{$who} ? 200 : 401, "$mode: $mech, $who");
+            is(login(connect_tls($port), $mech, "/$mode", @{ $client{$who} }), $in{$who} ? 200 : 401, "D14: $mode: $mech, $who");
         }
     }
 }
@@ -139,6 +120,7 @@ is(scalar(() = $said =~ /event=2000 no usable principal: .*channel binding/gi), 
 # plain HTTP
 for my $mech ('Kerberos', 'NTLM') {
     is(login(client(addr(), $http, from => from()), $mech, '/allow'), 200, "allow: $mech without TLS");
+    is(login(client(addr(), $http, from => from()), $mech, '/allow', binding => $ours), 200, "allow: $mech without TLS, bound to our TLS");
     is(login(client(addr(), $http, from => from()), $mech, '/require', binding => $ours), 401, "require: $mech without TLS");
 }
 is(scalar(() = nginx()->error_log =~ /a channel binding is required, and this connection is not TLS/g), 2, 'the log says why');
@@ -155,7 +137,7 @@ for my $case ([200, binding => $ours], [401], [401, binding => "$ours!"]) {
 for my $mech ('Kerberos', 'NTLM') {
     for my $case (['/allow', 'bound', 200], ['/allow', 'unbound', 401], ['/off', 'bound', 401]) {
         my ($path, $who, $status) = @$case;
-        $c = tls($port);
+        $c = connect_tls($port);
         is(login($c, $mech, $path, @{ $client{$who} }), 200, "$mech, $who: logs in at $path");
         is(http(client => $c, path => $path)->status, 200, 'and has a session');
         is(http(client => $c, path => '/require')->status, $status,
@@ -165,39 +147,64 @@ for my $mech ('Kerberos', 'NTLM') {
 }
 
 # the certificate is the one that SNI selects, by the hash of its signature
-$c = tls($port, name => $STRONG);
+$c = connect_tls($port, name => $STRONG);
 my $strong = bound_to(seen($c));
 is(length $strong, length('tls-server-end-point:') + 48, 'a certificate signed with SHA-384');
 for my $mech ('Kerberos', 'NTLM') {
-    is(login(tls($port, name => $STRONG), $mech, '/require', binding => $strong), 200, "$mech: bound to the certificate of SNI");
-    is(login(tls($port, name => $STRONG), $mech, '/require', binding => $ours), 401, "$mech: bound to that of the first server");
-    is(login(tls($port), $mech, '/require', binding => $strong), 401, "$mech: and the other way round");
+    is(login(connect_tls($port, name => $STRONG), $mech, '/require', binding => $strong), 200, "$mech: bound to the certificate of SNI");
+    is(login(connect_tls($port, name => $STRONG), $mech, '/require', binding => $ours), 401, "$mech: bound to that of the first server");
+    is(login(connect_tls($port), $mech, '/require', binding => $strong), 401, "$mech: and the other way round");
 }
 
 # two certificates for one name; a session of TLS that goes on has none
 my %SIGNATURE = (rsa => 'RSA-PSS+SHA256:RSA+SHA384', ec => 'ECDSA+SHA256');
 my %bound_to = map { $_ => bound_to(slurp($cert{$_}{cert})) } qw(rsa ec);
 for my $version (qw(tls1_2 tls1_3)) {
-    for my $keep (['a ticket', $port], ['the cache', $cached]) {
+    for my $keep (['a ticket', $port], ['the cache', $cached], ["OpenSSL's cache", $builtin]) {
         my ($kept, $at) = @$keep;
         for my $key (qw(rsa ec)) {
             my $other = $key eq 'rsa' ? 'ec' : 'rsa';
             my $name = "$version, $kept, $key";
             my %o = (name => $DUAL, args => ["-$version", '-sigalgs', $SIGNATURE{$key}], session => dir() . '/dual.' . ++$next);
-            $c = tls($at, %o);
+            $c = connect_tls($at, %o);
             is(http(client => $c, path => '/require', host => $DUAL)->header('x-reused'), '.', "$name: a new session");
             is(der(seen($c)), der(slurp($cert{$key}{cert})), "$name: with the certificate we mean");
             is(login($c, 'Kerberos', '/require', binding => $bound_to{$key}), 200, "$name: bound");
-            is(login(tls($at, %o, session => undef), 'Kerberos', '/require', binding => $bound_to{$other}), 401,
+            is(login(connect_tls($at, %o, session => undef), 'Kerberos', '/require', binding => $bound_to{$other}), 401,
                 "$name: bound to the other certificate");
             for my $time (1, 2) {
-                $c = tls($at, %o);
+                $c = connect_tls($at, %o);
                 is(http(client => $c, path => '/require', host => $DUAL)->header('x-reused'), 'r', "$name: the session goes on, $time");
                 is(login($c, 'Kerberos', '/require', binding => $bound_to{$key}), 200, "$name: bound");
-                is(login(tls($at, %o), 'Kerberos', '/require', binding => $bound_to{$other}), 401,
+                is(login(connect_tls($at, %o), 'Kerberos', '/require', binding => $bound_to{$other}), 401,
                     "$name: bound to the other certificate");
             }
-            is(login(tls($at, %o), 'NTLM', '/require', binding => $bound_to{$key}), 200, "$name: NTLM");
+            is(login(connect_tls($at, %o), 'NTLM', '/require', binding => $bound_to{$key}), 200, "$name: NTLM");
+        }
+    }
+}
+
+# a certificate whose file is found by the name the client sends
+for my $version (qw(tls1_2 tls1_3)) {
+    for my $keep (['a ticket', $variable], ['the cache', $variable_cached]) {
+        my ($kept, $at) = @$keep;
+        for my $case ([$STRONG, 'rsa', 'ec'], [$DUAL, 'ec', 'rsa']) {
+            my ($sent, $key, $other) = @$case;
+            my $name = "$version, $kept, $sent by a variable";
+            my %o = (name => $sent, args => ["-$version"], session => dir() . '/variable.' . ++$next);
+            $c = connect_tls($at, %o);
+            is(http(client => $c, path => '/require', host => $sent)->header('x-reused'), '.', "$name: a new session");
+            is(der(seen($c)), der(slurp($cert{$key}{cert})), "$name: with the certificate of that name");
+            for my $time ('new', 'resumed') {
+                $c = connect_tls($at, %o, $time eq 'new' ? (session => undef) : ());
+                is(http(client => $c, path => '/require', host => $sent)->header('x-reused'), $time eq 'new' ? '.' : 'r', "$name: $time");
+                is(login($c, 'Kerberos', '/require', binding => $bound_to{$key}), 200, "$name: bound, $time");
+                for my $wrong (["bound to the other certificate, $time", binding => $bound_to{$other}], ["unbound, $time"]) {
+                    my ($what, @binding) = @$wrong;
+                    is(login(connect_tls($at, %o, $time eq 'new' ? (session => undef) : ()), 'Kerberos', '/require', @binding), 401,
+                        "$name: $what");
+                }
+            }
         }
     }
 }

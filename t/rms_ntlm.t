@@ -199,7 +199,7 @@ is(join(' ', sort keys %seen), '401', 'a flipped bit of a type 3 that is signed'
 for my $case (['NTLM', ntlm()->header], ['NTLM under Negotiate', ntlm(scheme => 'Negotiate')->header],
     ['NTLM in SPNEGO', ntlm(spnego => ['ntlm'])->header])
 {
-    refused("D46: without ntlm, $case->[0]", qr/rms refused: reason=ntlm_not_allowed status=403/,
+    refused("D10, D46: without ntlm, $case->[0]", qr/rms refused: reason=ntlm_not_allowed status=403/,
         send_token(fresh(), $case->[1], path => '/kerberos/'), 403, 'ntlm_not_allowed');
     refused("D45: HTTP/1.0, $case->[0]", qr/rms refused: reason=ntlm_not_allowed status=403/,
         send_token(fresh(), $case->[1], version => 'HTTP/1.0'), 403, 'ntlm_not_allowed');

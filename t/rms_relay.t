@@ -116,7 +116,7 @@ is($j->{headers}{'accept-encoding'}, 'gzip', 'Accept-Encoding of a streamed oper
 post_sample('12', add => [['Accept-Encoding', 'gzip'], ['accept-encoding', 'br']]);
 is((journal())[-1]{headers}{'accept-encoding'}, 'identity', 'that of a rewritten one is identity');
 is_deeply([map { $_->{headers}{authorization} } journal()], [(undef) x journal()],
-    'no client Authorization ever reached the backend');
+    'D13: no client Authorization ever reached the backend');
 is_deeply([grep { $_->{headers}{connection} } journal()], [], 'backend connections are kept');
 my $proof = post_sample('07');
 ok($proof->{gss}->mutual($proof), 'the answer of a backend carries the mutual token');
@@ -139,7 +139,7 @@ standin_options(azure => { require_authorization => undef });
 my $s = sample('07');
 my $r = curl($n->url($s->{path}), account => 'alice', body => $s->{request},
     headers => [map {"$_->[0]: $_->[1]"} @{ $s->{headers} }]);
-passes('user: never with the identity of the relay', $r, $s);
+passes('D12: a user never goes with the identity of the relay, though his connection was used with it', $r, $s);
 logs_clean(secrets => ['relay-identity-of-the-tenant']);
 $n->quit;
 

@@ -70,7 +70,7 @@ for my $round (1 .. 3) {
     wait_for(sub { $forwarded->() > $before + 15 }, 'requests between two reloads');
     my %old = map { $_ => 1 } $n->workers;
     ok($n->reload, "reload $round under load");
-    ok(replaced(%old), '  all old workers leave');
+    ok(replaced(%old), 'D24: all old workers leave');
 }
 my $before = $forwarded->();
 wait_for(sub { $forwarded->() > $before + 15 }, 'requests after the last reload');

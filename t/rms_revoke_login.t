@@ -64,6 +64,40 @@ $pair = cookie($k->{c}->response);
 like($pair, qr/^rms_session=/, 'a cookie that was given');
 is(http(path => '/cookie', headers => [[Cookie => $pair]])->status, 401, 'is worth nothing');
 
+# revoked between two legs: a login began with its first one, however many follow
+sub revoke {
+    my $r = http(method => 'POST', path => '/admin/revoke?account=EXCH01$@RMS.TEST', account => 'alice', headers => [['X-RMS-Admin', 1]]);
+    is($r->status, 200, 'revoked');
+    return;
+}
+($c, $k) = map { half($_) } $page, '/cookie';
+revoke();
+finish($_) for $c, $k;
+is($c->{c}->response->status, 200, 'between two legs: the request of the login is served');
+is(http(client => $c->{c}, path => $page)->status, 401, 'between two legs: the login is no session of the connection');
+$pair = cookie($k->{c}->response);
+like($pair, qr/^rms_session=/, 'between two legs: a cookie that was given');
+is(http(path => '/cookie', headers => [[Cookie => $pair]])->status, 401, 'between two legs: is worth nothing');
+
+# a handshake that was begun before and not finished has nothing to do with the next one
+$c = half($page);
+revoke();
+$r = ntlm_request($c->{c}, ntlm(), path => $page);
+is($r->status, 200, 'begun again on the same connection: a login');
+is(http(client => $c->{c}, path => $page)->status, 200, 'begun again after the revocation: is a session');
+
+# three legs, since NTLM was not the first choice
+my $connection = client(addr(), $n->port);
+my $three = ntlm(spnego => [qw(negoex ntlm)]);
+my $reply;
+for my $leg (1 .. 3) {
+    revoke() if $leg == 2;
+    $r = http(client => $connection, path => $page, authorization => $three->header($reply));
+    $reply = $three->challenge_in($r) if $leg < 3;
+}
+is($r->status, 200, 'between the first and the second of three legs: the request of the login is served');
+is(http(client => $connection, path => $page)->status, 401, 'between the first and the second of three legs: the login is no session');
+
 # and again
 $c = half($page);
 finish($c);

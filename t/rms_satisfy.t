@@ -74,7 +74,7 @@ $r = http(path => $page);
 is($r->status . ' ' . challenge($r), '401 Negotiate', 'satisfy any from elsewhere: a challenge');
 $r = post_sample('07');
 is($r->status, 200, 'a login admits');
-ok($r->{gss}->mutual($r), 'and the answer carries the token');
+ok($r->{gss}->mutual($r), 'D43: satisfy any: the answer to a login carries the token');
 $r = post_sample('07', account => 'ROGUE01$');
 is($r->status, 500, 'a caller without a role does not');
 ok($r->{gss}->mutual($r), 'and its fault carries the token');
@@ -135,7 +135,7 @@ is(http(path => '/other/page.html', account => 'alice')->status, 403, 'for every
 
 # who was let in by one list is asked again by the next
 $r = http(path => '/jump/none', account => 'bob');
-is($r->status, 403, 'a redirect inside does not take a role along');
+is($r->status, 403, 'D7: a redirect inside does not take a role along');
 $r = http(path => '/jump/none', account => 'EXCH01$');
 is($r->status . ' ' . $r->body, "200 inside\n", 'who has one there comes in');
 is(http(path => '/pass/none', account => 'EXCH01$')->status, 200, 'also into rms_pass');
@@ -209,7 +209,7 @@ $r = http(path => '/other-rms/x', account => 'EXCH01$');
 ok($r->status == 403 || $r->status == 404, '/other-rms/ into @azure: ' . $r->status);
 $r = http(path => '/other-rms/%zz', account => 'EXCH01$');
 like($r->status, qr/^4/, 'a bad path there: ' . $r->status);
-is(scalar journal(), 0, 'none of them reached the backend');
+is(scalar journal(), 0, 'D7: no subrequest and no redirect inside reached the backend');
 my $after = status_page()->{refused};
 cmp_ok($after->{no_verdict}, '>', $before->{no_verdict}, 'they are counted as no_verdict');
 cmp_ok($after->{subrequest}, '>', $before->{subrequest}, 'or subrequest');
@@ -224,7 +224,7 @@ nginx(server => 'set $x $remote_user; add_header X-Seen $x always;' . "\n", allo
 my $basic = 'Basic ' . MIME::Base64::encode_base64('EXCH01$@RMS.TEST:x', '');
 for my $path ($page, '/files/page.html') {
     $r = http(path => $path, authorization => $basic);
-    is($r->status . ' ' . challenge($r), '401 Negotiate', "$path: a Basic name is nobody");
+    is($r->status . ' ' . challenge($r), '401 Negotiate', "D1: $path: a Basic name is nobody");
 }
 $r = post_sample('07', account => undef, authorization => $basic);
 is($r->status, 401, 'no call either');
@@ -234,8 +234,8 @@ is($r->status, 200, 'a login is one');
 nginx(location => "satisfy any; allow 127.0.0.0/8; deny all;\n", server => 'set $x $remote_user;' . "\n");
 $r = post_sample('07', account => undef, authorization => $basic);
 is($r->status, 500, 'nor with satisfy any');
-is(last_line()->{rms_role}, 'none', 'a Basic name has no role');
-is_deeply([grep { exists $_->{headers}{authorization} } journal()], [], 'and goes to no backend');
+is(last_line()->{rms_role}, 'none', 'D2: a Basic name has no role');
+is_deeply([grep { exists $_->{headers}{authorization} } journal()], [], 'D2: and goes to no backend');
 finished('$remote_user');
 
 # limits by account, in the hand-over location

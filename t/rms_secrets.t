@@ -96,7 +96,7 @@ my ($rc, $klist) = run([qw(klist -K -k), kdc()->keytab]);
 my @keys = $klist =~ /\(0x([0-9a-f]{32,})\)/g;
 cmp_ok(scalar @keys, '>=', 4, 'the keys of the keytab are known');
 my @bearer = (substr($identity, 7), @keys, map { pack 'H*', $_ } @keys);
-is_deeply([no_secrets(@bearer)], [], 'no secret in any log or temp file');
+is_deeply([no_secrets(@bearer)], [], 'D48: no token, key, identity or licence in any log or temp file');
 cmp_ok(length $n->error_log, '>', 1_000_000, 'of a log at debug level');
 my $stock = RMS::Samples::stock_lines_removed($n->error_log);
 cmp_ok(length $stock, '>', 500_000, 'of which most was looked at');

@@ -27,7 +27,7 @@ location /idle { rms_auth negotiate; rms_session cookie idle=1s; $file }
 location /none { rms_auth negotiate; $file }
 location /name { rms_auth negotiate; rms_session cookie name=other; $file }
 location /file { rms_auth negotiate; rms_session cookie; rms_acl_file $rules; rms_allow user account=bob\@RMS.TEST; $file }
-location /crowd { rms_auth negotiate; rms_session cookie name=crowd; rms_allow user sid=$domain-513; $file }
+location /crowd { rms_auth negotiate; rms_session cookie name=crowd; rms_allow user sid=$domain-513; add_header X-Sid \$rms_sid always; $file }
 location /log { access_log \@PREFIX\@/access.log leak; return 204; }
 X
 server { listen @{[addr()]}:$other; rms_keytab @{[kdc()->keytab('wrong')]};
@@ -165,9 +165,10 @@ wait_for(sub {
 cmp_ok($alive, '>', 1, 'a session in use ends by its age');
 is(who(cookie => $short), 401, 'everywhere');
 my $idle = login(path => '/idle');
+is(who(cookie => $idle, path => '/idle'), $in, 'a session that was used once');
 my $then = status()->{time};
 wait_for(sub { status()->{time} > $then }, 'a second');
-is(who(cookie => $idle, path => '/idle'), 401, 'a session that is not used ends');
+is(who(cookie => $idle, path => '/idle'), 401, 'and not again ends');
 
 # the decision is made anew
 is(who(cookie => $cookie, path => '/file'), '200 EXCH01$@RMS.TEST fci', 'a role by the rules of a file');
@@ -189,11 +190,22 @@ is(who(cookie => $cookie), '200 EXCH01$@RMS.TEST fci', 'a session outlives it, i
 my $crowd = mkticket(client => 'alice@RMS.TEST', requester => packed_sid("$domain-1111"),
     logon_info => logon_info(account => 'alice', domain_sid => $domain, rid => 1111, primary => 513, groups => [513, 2000 .. 2900]));
 my @crowd = map { login(path => '/crowd', account => undef, ccache => $crowd) } 1 .. 3;
-is(who(cookie => $crowd[0], path => '/crowd'), '200 alice@RMS.TEST user', 'a role by a group, from the session');
-push @crowd, login(path => '/crowd', account => undef, ccache => $crowd) while @crowd < 80;
+is($last->header('x-sid'), "$domain-1111", 'the SID of a login');
+for my $time (1 .. 2) {
+    is(who(cookie => $crowd[0], path => '/crowd'), '200 alice@RMS.TEST user', "a role by a group, from the session, $time");
+    is($last->header('x-sid'), "$domain-1111", 'and the SID');
+}
+my $kept = login(path => '/crowd', account => undef, ccache => $crowd);
+my $lost = 0;
+while (@crowd < 80) {
+    push @crowd, login(path => '/crowd', account => undef, ccache => $crowd);
+    $lost++ if who(cookie => $kept, path => '/crowd') ne '200 alice@RMS.TEST user';
+}
 my $sessions = status()->{sessions};
 cmp_ok($sessions->{evicted}, '>', 0, 'a full zone drops sessions');
 is(who(cookie => $crowd[1], path => '/crowd'), 401, 'the oldest');
+is(who(cookie => $crowd[0], path => '/crowd'), 401, 'one that the worker knows as well');
+is($lost, 0, 'none that is used all the time');
 is(who(cookie => $crowd[-1], path => '/crowd'), '200 alice@RMS.TEST user', 'not the newest');
 
 # the number is in no file

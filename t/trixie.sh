@@ -118,7 +118,7 @@ packages() {
                   apt-get update -qq
                   apt-get install -y -qq --no-install-recommends make \
                       >/dev/null 2>&1'
-    inside make -C /src -s packages-TEST
+    inside make -C /src -s packages-TEST packages-HTTP3
 }
 
 

@@ -4,7 +4,9 @@
 # nginx alone, with sub_filter and with the module.  The kernel's part, which is
 # the same for all, is not in it.
 #
-# BENCH_OTHER=FILE  another build of the module beside it
+# BENCH_ONLY=PATTERN  only these messages       BENCH_OTHER=FILE  another build
+# of the module beside it                       BENCH_PROFILE=1   and where they
+# go: callgrind.CONTENDER.REQUESTS in DIRECTORY
 
 use strict;
 use warnings;
@@ -24,7 +26,7 @@ my %start = (
     module => sub { Peers::module(RMS::Nginx::module(), '') },
     module2 => sub { Peers::module(abs_path($ENV{BENCH_OTHER}), '2') },
 );
-my %first = (routing => 'module', negotiate => 'module', routing2 => 'module2', negotiate2 => 'module2');
+my %first = map { ($_ => 'module', "${_}2" => 'module2') } qw(routing negotiate connection cookie);
 my @two = $ENV{BENCH_OTHER} ? ('', '2') : ('');
 my @rows = (
     ['relay, 07', '07', 'plain', map { ("module$_", "routing$_") } @two],
@@ -32,22 +34,43 @@ my @rows = (
     ['rewrite, 01', '01', 'plain', 'sub_filter', map { ("module$_") } @two],
     ['rewrite, 12', '12', 'plain', 'sub_filter', map { ("module$_") } @two],
     ['kerberos, 09', '09', 'plain', map { ("negotiate$_") } @two],
+    ['sessions, 09', '09', 'plain', map { ("module$_", "connection$_", "cookie$_") } @two],
 );
+@rows = grep { $_->[0] =~ /$ENV{BENCH_ONLY}/ } @rows if defined $ENV{BENCH_ONLY};
 
-# collected($peer, $sample, $n, $kerberos) - instructions of a whole life with
-# $n requests.
-sub collected {
-    my ($peer, $name, $n, $kerberos) = @_;
+# request($peer, $sample, @headers) - a message, and the file it is in.
+sub request {
+    my ($peer, $name, @headers) = @_;
     my $s = sample($name);
-    my $file = spew(dir() . "/request.$name", build_request(method => 'POST', path => $s->{path},
-        host => $Peers::HOST, headers => $s->{headers}, body => $s->{request}));
+    my %post = (method => 'POST', path => $s->{path}, host => $Peers::HOST, headers => [@{ $s->{headers} }, @headers],
+        body => $s->{request});
+    return (spew(dir() . "/request.$name.$peer", build_request(%post)), %post);
+}
+
+# session($peer, $sample) - the file of a message that goes on with a session.
+sub session {
+    my ($peer, $name) = @_;
+    my (undef, %post) = request($peer, $name, ['Authorization', negotiate('EXCH01$')]);
+    my $c = client(addr(), Peers::port($peer));
+    $c->request(%post);
+    my ($cookie) = ($c->response->header('set-cookie') // '') =~ /^([^;]+)/ or die "$peer: no cookie\n";
+    my ($file) = request($peer, $name, ['Cookie', $cookie]);
+    return $file;
+}
+
+# collected($peer, $sample, $n) - instructions of a whole life with $n requests.
+sub collected {
+    my ($peer, $name, $n) = @_;
     my $first = $first{$peer} || $peer;
     my $log = dir() . "/valgrind.$first";
+    my $out = $ENV{BENCH_PROFILE} ? "$directory/callgrind.$peer.$n" : '/dev/null';
     unlink $log;
-    @Peers::wrap = (qw(valgrind --tool=callgrind --callgrind-out-file=/dev/null), "--log-file=$log");
+    @Peers::wrap = (qw(valgrind --tool=callgrind), "--callgrind-out-file=$out", "--log-file=$log");
     $start{$first}->();
-    my ($status, $said) = run(["$directory/load", '-c', 4, '-n', $n,
-        $kerberos ? ('-s', "HTTP\@$Peers::HOST") : (), addr(), Peers::port($peer), $file],
+    my ($file) = $peer =~ /^cookie/ ? session($peer, $name) : request($peer, $name);
+    my @kerberos = $peer =~ /^negotiate/ ? '-s' : $peer =~ /^connection/ ? ('-f', '-s') : ();
+    push @kerberos, "HTTP\@$Peers::HOST" if @kerberos;
+    my ($status, $said) = run(["$directory/load", '-c', 4, '-n', $n, @kerberos, addr(), Peers::port($peer), $file],
         env => kdc()->env('EXCH01$'));
     die "$peer: $said" if $status || $said !~ /"errors":0,/;
     stop_process(Peers::pid($first), 'QUIT', 30);
@@ -64,8 +87,7 @@ for my $row (@rows) {
     my ($title, $name, @peers) = @$row;
     my $plain;
     for my $peer (@peers) {
-        my @krb = $title =~ /^kerberos/ && $peer ne 'plain';
-        my $each = (collected($peer, $name, $many, @krb) - collected($peer, $name, $few, @krb)) / ($many - $few);
+        my $each = (collected($peer, $name, $many) - collected($peer, $name, $few)) / ($many - $few);
         $plain ||= $each;
         printf "| %s | %s | %.0f | %.2f |\n", $title, $peer, $each, $each / $plain;
     }

@@ -1,10 +1,11 @@
 # make bench      CPU time per request beside plain nginx and its peers (BENCH_SECONDS=240)
+# make bench-frozen   its last part alone: latency with winbindd stopped, and without a KDC
 
 BENCH_SECONDS ?= 240
 PACKAGES_BENCH = $(PACKAGES_TEST) wrk haproxy apache2-bin \
                  libapache2-mod-auth-gssapi libnginx-mod-http-lua
 
-.PHONY: bench
+.PHONY: bench bench-frozen
 
 $(BUILD)/bench/load: t/bench/load.c
 	@mkdir -p $(BUILD)/bench
@@ -13,3 +14,7 @@ $(BUILD)/bench/load: t/bench/load.c
 
 bench: packages-BENCH module $(BUILD)/bench/load
 	@TEST_RMS_MODULE=$(abspath $(MODULE)) t/bench/bench.pl $(BUILD)/bench $(BENCH_SECONDS)
+	@TEST_RMS_MODULE=$(abspath $(MODULE)) t/bench/frozen.pl $(BUILD)/bench
+
+bench-frozen: packages-BENCH module $(BUILD)/bench/load
+	@TEST_RMS_MODULE=$(abspath $(MODULE)) t/bench/frozen.pl $(BUILD)/bench

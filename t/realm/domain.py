@@ -19,6 +19,7 @@ NORMAL, DISABLED, DELEGATES = 0x200, 0x2, 0x1000000
 AES = str(0x18)
 NEVER = str(-0x8000000000000000)
 AN_HOUR = str(-36000000000)
+A_DAY = 864000000000
 LONG_AGO = str(130000000000000000)  # 2012-12-14
 OFTEN = 10  # wrong passwords until an account is locked
 ACTIVE_DIRECTORY, WE_TRUST_THEM = "2", "2"  # [MS-ADTS] 6.1.6.7.15 and .12
@@ -67,6 +68,16 @@ class Domain:
                      minPwdLength="0", minPwdAge="0", maxPwdAge=NEVER,
                      lockoutDuration=NEVER, lockOutObservationWindow=AN_HOUR,
                      lockoutThreshold=str(OFTEN))
+
+    def password_age(self, days=None):
+        """How old passwords may be."""
+        self.replace(self.sam.get_default_basedn(),
+                     maxPwdAge=str(-days * A_DAY) if days else NEVER)
+
+    def old_password(self, account):
+        self.replace(self.dn(account), ["local_oid:%s:0" %
+                     samba.dsdb.DSDB_CONTROL_BYPASS_PASSWORD_HASH_OID],
+                     pwdLastSet=LONG_AGO)
 
     def password(self, account, password=None):
         self.sam.setpassword("(sAMAccountName=%s)" % account,

@@ -49,7 +49,7 @@ my $last = $seen[-1];
 cmp_ok($sum{sent}, '>=', $requests - $players * $rounds, 'all requests were sent');
 cmp_ok($sum{$_}, '>', 0, "some were $_") for KINDS();
 is(($n->workers)[0], $worker, 'by one and the same worker');
-cmp_ok($last->{anon}, '<=', $warm->{anon} + $slack, 'its heap has not grown since it was warm');
+cmp_ok($last->{anon}, '<=', $warm->{anon} + $slack, 'D23: its heap has not grown since it was warm');
 is($last->{fds}, $warm->{fds}, 'and it holds the same number of descriptors');
 unlike($n->error_log, qr/\[(?:alert|emerg|crit)\]/, 'nothing alarming in the error log');
 

@@ -36,7 +36,7 @@ my $done = play_all(4, 0, port => $port, mix => 0, until => dir() . '/stop', whi
 is($refused, 0, "$reloads reloads");
 is_deeply($done->{bad}, [], "none of $done->{sent} requests failed");
 cmp_ok($done->{sent}, '>=', 5 * $reloads, 'and there was a load');
-is_deeply(\@late, [], "old workers are gone within $limit s");
+is_deeply(\@late, [], "D24: old workers are gone within $limit s");
 diag(sprintf '%d reloads, %d requests, %d idle connections closed under a client, slowest old worker %.2f s',
     $reloads, $done->{sent}, $done->{closed}, $slowest);
 unlike($n->error_log, qr/\[(?:alert|emerg|crit)\]|exited on signal/, 'nothing alarming in the error log');
