@@ -303,6 +303,10 @@ ngx_http_rms_known(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
     rc = ngx_http_rms_session_find(r, ctx);
 
+    if (rc == NGX_AGAIN) {
+        return rc;
+    }
+
     if (rc == NGX_DECLINED && (ctx->conf->auth & NGX_HTTP_RMS_AUTH_CERT)) {
         rc = ngx_http_rms_cert_identify(r, ctx);
     }

@@ -33,11 +33,13 @@ struct ngx_http_rms_task_s {
     rms_gss_login_t              login;
     rms_gss_acceptor_t          *acceptor;
     rms_gss_ntlm_t              *ntlm;
-    rms_session_mech_e                   mech;
+    rms_session_mech_e           mech;
     ngx_uint_t                   legs;
     rms_cut_t                    cut;
     ngx_msec_t                   since;
     ngx_http_request_t          *request;   /* NULL: given up */
+    ngx_http_rms_caller_t       *caller;    /* while the pool is asked */
+    ngx_http_rms_replaying_t     replaying;
 };
 
 
@@ -64,9 +66,19 @@ static void ngx_http_rms_gss_result(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_done(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
-static ngx_int_t ngx_http_rms_gss_replay(ngx_http_request_t *r,
+static void ngx_http_rms_gss_believed(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_caller_t *caller,
     rms_gss_login_t *login);
+static ngx_int_t ngx_http_rms_gss_replay(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_http_rms_caller_t *caller,
+    ngx_http_rms_task_t *task);
+static ngx_int_t ngx_http_rms_gss_share(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
+static void ngx_http_rms_gss_shared(void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_rms_gss_alone(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx);
+static void ngx_http_rms_gss_seen(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, rms_gss_login_t *login);
 static void ngx_http_rms_gss_continue(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_task_t *task);
 static void ngx_http_rms_gss_refuse(ngx_http_rms_ctx_t *ctx,
@@ -235,6 +247,10 @@ ngx_http_rms_gss_event(ngx_event_t *ev)
         }
 
         ngx_http_rms_gss_result(r, ctx, task);
+
+        if (task->caller) {
+            return;
+        }
 
         if (ngx_http_rms_gss_hold(r, ctx, task) == NGX_OK) {
             return;
@@ -470,11 +486,28 @@ ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     caller->epoch = ctx->epoch;
 
-    if (ngx_http_rms_gss_replay(r, ctx, caller, login) != NGX_OK) {
-        ngx_http_rms_caller_free(caller);
-        return;
-    }
+    switch (ngx_http_rms_gss_replay(r, ctx, caller, task)) {
 
+    case NGX_OK:
+        ngx_http_rms_gss_believed(r, ctx, caller, login);
+        return;
+
+    case NGX_AGAIN:
+        task->caller = caller;
+        return;
+
+    default:
+        ngx_http_rms_caller_free(caller);
+    }
+}
+
+
+/* It is the caller's first use of this token, as far as anybody knows. */
+
+static void
+ngx_http_rms_gss_believed(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_caller_t *caller, rms_gss_login_t *login)
+{
     if (ngx_http_rms_gss_output(r, ctx, login) != NGX_OK) {
         ngx_http_rms_caller_free(caller);
         ngx_http_rms_gss_refuse(ctx, RMS_REASON_INTERNAL,
@@ -499,19 +532,19 @@ ngx_http_rms_gss_done(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_rms_gss_replay(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
-    ngx_http_rms_caller_t *caller, rms_gss_login_t *login)
+    ngx_http_rms_caller_t *caller, ngx_http_rms_task_t *task)
 {
     rms_replay_e      replay;
     rms_acl_answer_t  acl;
 
     if (caller->mech != RMS_SESSION_KERBEROS
-        || ctx->conf->replay != NGX_HTTP_RMS_REPLAY_LOCAL)
+        || ctx->conf->replay == NGX_HTTP_RMS_REPLAY_OFF)
     {
         return NGX_OK;
     }
 
     acl = ngx_http_rms_role(ngx_http_rms_rules_now(ctx->conf->list), caller);
-    replay = ngx_http_rms_replay_check(r, login->hash,
+    replay = ngx_http_rms_replay_check(r, task->login.hash,
                                        acl.role != RMS_ROLE_NONE);
 
     if (replay == RMS_REPLAY_FULL) {
@@ -525,15 +558,99 @@ ngx_http_rms_gss_replay(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     if (replay == RMS_REPLAY_SEEN) {
-        ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2000,
-                           "token was used before and is refused: %s",
-                           login->text);
-        ngx_http_rms_gss_refuse(ctx, RMS_REASON_REPLAY,
-                                NGX_HTTP_UNAUTHORIZED);
+        ngx_http_rms_gss_seen(r, ctx, &task->login);
         return NGX_DECLINED;
     }
 
+    return ctx->conf->replay == NGX_HTTP_RMS_REPLAY_SHARED
+           ? ngx_http_rms_gss_share(r, ctx, task) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rms_gss_share(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    ngx_http_rms_task_t *task)
+{
+    ngx_http_rms_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rms_module);
+
+    task->replaying.handler = ngx_http_rms_gss_shared;
+    task->replaying.data = task;
+
+    if (ngx_http_rms_replay_share(rmcf, task->login.hash, &task->replaying)
+        == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_rms_gss_alone(r, ctx);
+}
+
+
+/* The answer of the pool; the request is blocked until then. */
+
+static void
+ngx_http_rms_gss_shared(void *data, ngx_int_t rc)
+{
+    ngx_http_rms_ctx_t     *ctx;
+    ngx_http_request_t     *r;
+    ngx_http_rms_task_t    *task;
+    ngx_http_rms_caller_t  *caller;
+
+    task = data;
+    r = task->request;
+    ctx = ngx_http_rms_ctx_get(r);
+
+    ngx_http_set_log_request(r->connection->log, r);
+
+    caller = task->caller;
+    task->caller = NULL;
+
+    if (rc == NGX_BUSY) {
+        ngx_http_rms_gss_seen(r, ctx, &task->login);
+
+    } else if (rc != NGX_OK) {
+        rc = ngx_http_rms_gss_alone(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_rms_gss_believed(r, ctx, caller, &task->login);
+
+    } else {
+        ngx_http_rms_caller_free(caller);
+    }
+
+    ngx_http_rms_task_free(task);
+    ngx_http_rms_gss_resume(r);
+}
+
+
+/* Without Redis this node's own memory counts, unless the operator closes. */
+
+static ngx_int_t
+ngx_http_rms_gss_alone(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
+{
+    if (ctx->conf->store_error == NGX_HTTP_RMS_STORE_DENY) {
+        ngx_http_rms_gss_refuse(ctx, RMS_REASON_STORE_AWAY,
+                                NGX_HTTP_SERVICE_UNAVAILABLE);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_rms_count(r, RMS_COUNT_REPLAY_ALONE, 1);
+
     return NGX_OK;
+}
+
+
+static void
+ngx_http_rms_gss_seen(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
+    rms_gss_login_t *login)
+{
+    ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 2000,
+                       "token was used before and is refused: %s",
+                       login->text);
+    ngx_http_rms_gss_refuse(ctx, RMS_REASON_REPLAY, NGX_HTTP_UNAUTHORIZED);
 }
 
 

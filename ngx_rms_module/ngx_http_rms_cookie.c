@@ -24,7 +24,10 @@ static rms_rc_e ngx_http_rms_cookie_set(ngx_http_request_t *r,
 #define NGX_HTTP_RMS_COOKIES  16
 
 
-/* NGX_OK: the caller is known.  NGX_DECLINED: no session.  NGX_ERROR. */
+/*
+ * NGX_OK: the caller is known.  NGX_DECLINED: no session.  NGX_AGAIN: another
+ * node may know, and the request comes again.  NGX_ERROR.
+ */
 
 ngx_int_t
 ngx_http_rms_cookie_find(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
@@ -41,6 +44,10 @@ ngx_http_rms_cookie_find(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx)
 
     if (caller == NULL) {
         rc = ngx_http_rms_record_caller(r, ctx, &key, &caller);
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_rms_remote_find(r, ctx, &key);
+        }
 
         if (rc != NGX_OK) {
             return rc;

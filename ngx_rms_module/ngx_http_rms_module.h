@@ -28,6 +28,7 @@
 #include "rms_media.h"
 #include "rms_metrics.h"
 #include "rms_negotiate.h"
+#include "rms_node.h"
 #include "rms_outcome.h"
 #include "rms_policy.h"
 #include "rms_replay.h"
@@ -157,18 +158,48 @@ typedef struct {
 #define NGX_HTTP_RMS_REVOKED    1
 #define NGX_HTTP_RMS_DOCUMENTS  2
 
+/* records of a document that a node sent last, answered or not */
+#define NGX_HTTP_RMS_SENT       8
+
 
 typedef struct {
     ngx_atomic_t                 changes;       /* times one was taken */
     uint64_t                     version;       /* 0: there is none */
     uint64_t                     when;          /* it was made, seconds */
+    size_t                       rules;         /* of the list */
     size_t                       offset;        /* in the zone, its bytes */
     size_t                       len;
     uint64_t                     known;         /* see rms_revoked_merge() */
     uint64_t                     stored;        /* version in Redis, and ... */
     ngx_atomic_t                 tag;           /* ... of the record there */
     ngx_atomic_t                 confirmed;     /* when it was, seconds */
+    uint32_t                     sent[NGX_HTTP_RMS_SENT];  /* tags of ours */
+    ngx_uint_t                   next;          /* of these */
 } ngx_http_rms_shared_document_t;
+
+
+/* What a node knows of its pool; ngx_http_rms_pool.h.  Times: nginx's msec. */
+
+#define NGX_HTTP_RMS_POOL_TTL  15000            /* msec without an announcement */
+
+
+typedef struct {
+    u_char                       id[RMS_NODE_ID];  /* as long as the zone */
+    ngx_atomic_t                 draining;      /* since, seconds; 0: not */
+    ngx_atomic_t                 loads;         /* of a configuration */
+    ngx_atomic_t                 running;       /* the newest with a worker */
+    ngx_atomic_t                 next;          /* announcement */
+    ngx_atomic_t                 announced;     /* hash of what was */
+    ngx_atomic_t                 refused;       /* hash of records that were */
+    ngx_atomic_t                 looked;        /* last */
+    size_t                       nodes;         /* in the zone, rms_node_t */
+    ngx_uint_t                   room;          /* there for so many */
+    ngx_uint_t                   n;             /* others, seen then */
+    ngx_atomic_int_t             clock;         /* ahead of Redis's, seconds */
+    uint64_t                     mark;          /* of what they differ in */
+    uint64_t                     told;          /* the same, in the log */
+    ngx_atomic_uint_t            since;         /* it is as it is */
+} ngx_http_rms_pool_state_t;
 
 
 /* What the records of the store are. */
@@ -200,6 +231,7 @@ typedef struct {
     ngx_http_rms_told_t          told[NGX_HTTP_RMS_FILES];
     ngx_http_rms_shared_document_t  documents[NGX_HTTP_RMS_DOCUMENTS];
     ngx_atomic_t                 sync_next;     /* look at Redis, msec */
+    ngx_http_rms_pool_state_t    pool;
 } ngx_http_rms_shared_t;
 
 
@@ -296,6 +328,8 @@ struct ngx_http_rms_main_conf_s {
     rms_seal_ring_t             *seal;          /* NULL: no keys */
     ngx_str_t                    state_file;
     ngx_thread_pool_t           *state_pool;
+    ngx_atomic_uint_t            generation;    /* pool.loads, when loaded */
+    u_char                       digest[RMS_NODE_CONF];  /* of all this */
 };
 
 
@@ -365,6 +399,7 @@ typedef struct {
     ngx_http_complex_value_t    *public_url;
     ngx_flag_t                   status;
     ngx_flag_t                   admin;
+    ngx_flag_t                   health;
     ngx_flag_t                   handover;      /* a backend's pass location */
     u_char                      *pass_file;     /* where rms_pass stands */
     ngx_uint_t                   pass_line;
@@ -463,6 +498,7 @@ struct ngx_http_rms_ctx_s {
     ngx_str_t                    auth_token;    /* base64, for the client */
     ngx_table_elt_t             *challenge[2];
     ngx_uint_t                   session;       /* that told who it is */
+    ngx_uint_t                   remote;        /* Redis was asked for it */
     ngx_str_t                    cookie;        /* to set with the answer */
     uint64_t                     epoch;         /* when the login began */
 
@@ -661,6 +697,16 @@ ngx_int_t ngx_http_rms_cookie_find(ngx_http_request_t *r,
 void ngx_http_rms_cookie_begin(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
 
+/* ngx_http_rms_remote.c */
+
+ngx_int_t ngx_http_rms_remote_find(ngx_http_request_t *r,
+    ngx_http_rms_ctx_t *ctx, const rms_store_key_t *key);
+void ngx_http_rms_remote_put(ngx_http_rms_main_conf_t *rmcf,
+    const rms_store_key_t *key, const rms_str_t *text, uint64_t expires,
+    ngx_uint_t only);
+void ngx_http_rms_remote_delete(ngx_http_rms_main_conf_t *rmcf,
+    const rms_store_key_t *key);
+
 /* ngx_http_rms_callers.c */
 
 ngx_http_rms_caller_t *ngx_http_rms_callers_find(ngx_http_request_t *r,
@@ -700,11 +746,27 @@ rms_acl_regex_t ngx_http_rms_regex(ngx_pool_t *pool);
 /* ngx_http_rms_shared.c */
 
 void ngx_http_rms_shared_renew(ngx_http_rms_list_t *list);
-ngx_int_t ngx_http_rms_shared_check(ngx_http_rms_main_conf_t *rmcf,
+rms_rc_e ngx_http_rms_shared_check(ngx_http_rms_main_conf_t *rmcf,
     const rms_str_t *text, ngx_pool_t *pool, rms_acl_text_error_t *error);
 ngx_int_t ngx_http_rms_store_check(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx);
+rms_reason_e ngx_http_rms_store_closed(ngx_http_rms_main_conf_t *rmcf,
+    ngx_http_rms_loc_conf_t *rlcf);
 time_t ngx_http_rms_shared_age(ngx_http_rms_main_conf_t *rmcf);
+
+/* ngx_http_rms_replay.c */
+
+/* NGX_OK: the token is new; NGX_BUSY: it was seen; NGX_DECLINED: not known. */
+
+typedef void (*ngx_http_rms_replayed_pt)(void *data, ngx_int_t rc);
+
+typedef struct {
+    ngx_http_rms_replayed_pt     handler;
+    void                        *data;
+} ngx_http_rms_replaying_t;
+
+ngx_int_t ngx_http_rms_replay_share(ngx_http_rms_main_conf_t *rmcf,
+    const unsigned char *hash, ngx_http_rms_replaying_t *replaying);
 
 /* ngx_http_rms_watch.c */
 

@@ -15,6 +15,8 @@ typedef struct {
     rms_session_t                session;
     rms_str_t                    value;         /* that it points into */
     uint32_t                     number;        /* in the store */
+    uint64_t                     expires;       /* anew, of "touched", or 0 */
+    rms_str_t                    touched;
     ngx_uint_t                   kept;          /* by the store */
 } ngx_http_rms_record_t;
 
@@ -26,7 +28,7 @@ static rms_rc_e ngx_http_rms_record_valid(ngx_http_rms_zone_t *zone,
     ngx_http_rms_ctx_t *ctx, const rms_store_key_t *key,
     ngx_http_rms_record_t *record, uint64_t now);
 static void ngx_http_rms_record_touch(ngx_http_rms_zone_t *zone,
-    const rms_store_key_t *key, rms_session_t *session, uint64_t now);
+    const rms_store_key_t *key, ngx_http_rms_record_t *record, uint64_t now);
 static ngx_http_rms_caller_t *ngx_http_rms_record_build(
     ngx_http_rms_loc_conf_t *rlcf, rms_session_t *session);
 static void ngx_http_rms_record_sids(ngx_http_rms_caller_t *caller,
@@ -87,6 +89,7 @@ ngx_http_rms_record_read(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     now = (uint64_t) ngx_time();
 
     record->kept = 0;
+    record->expires = 0;
     record->value.data = ngx_http_rms_record_bytes;
     record->value.len = sizeof(ngx_http_rms_record_bytes);
 
@@ -105,6 +108,14 @@ ngx_http_rms_record_read(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (record->expires) {
+        ngx_http_rms_remote_put(
+                    ngx_http_get_module_main_conf(r, ngx_http_rms_module),
+                    key, &record->touched, record->expires, 1);
+
+        OPENSSL_cleanse(record->touched.data, record->touched.len);
+    }
 
     return rc;
 }
@@ -139,30 +150,35 @@ ngx_http_rms_record_valid(ngx_http_rms_zone_t *zone, ngx_http_rms_ctx_t *ctx,
     }
 
     if (rms_session_touch_due(session, now)) {
-        ngx_http_rms_record_touch(zone, key, session, now);
+        ngx_http_rms_record_touch(zone, key, record, now);
     }
 
     return RMS_OK;
 }
 
 
+/* Redis is told behind the lock. */
+
 static void
 ngx_http_rms_record_touch(ngx_http_rms_zone_t *zone,
-    const rms_store_key_t *key, rms_session_t *session, uint64_t now)
+    const rms_store_key_t *key, ngx_http_rms_record_t *record, uint64_t now)
 {
-    rms_str_t  value;
+    uint64_t  expires;
 
-    value.data = ngx_http_rms_record_touched;
-    value.len = sizeof(ngx_http_rms_record_touched);
+    record->touched.data = ngx_http_rms_record_touched;
+    record->touched.len = sizeof(ngx_http_rms_record_touched);
 
-    session->seen = now;
+    record->session.seen = now;
 
-    if (rms_session_encode(session, &value) == RMS_OK) {
-        (void) rms_store_put(&zone->store, key, &value,
-                             rms_session_expires(session), now);
+    if (rms_session_encode(&record->session, &record->touched) != RMS_OK) {
+        return;
     }
 
-    OPENSSL_cleanse(ngx_http_rms_record_touched, value.len);
+    expires = rms_session_expires(&record->session);
+
+    (void) rms_store_put(&zone->store, key, &record->touched, expires, now);
+
+    record->expires = expires;
 }
 
 
@@ -310,6 +326,12 @@ ngx_http_rms_record_put(ngx_http_request_t *r, const rms_store_key_t *key,
                        rms_session_expires(session), (uint64_t) ngx_time());
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (rc == RMS_OK && key->kind == NGX_HTTP_RMS_STORE_SESSION) {
+        ngx_http_rms_remote_put(
+                    ngx_http_get_module_main_conf(r, ngx_http_rms_module),
+                    key, &value, rms_session_expires(session), 0);
+    }
 
     OPENSSL_cleanse(ngx_http_rms_record_bytes, value.len);
 

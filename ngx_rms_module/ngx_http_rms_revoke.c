@@ -29,7 +29,6 @@ static void ngx_http_rms_revoke_cleanup(void *data);
 static void ngx_http_rms_revoke_told(void *data, ngx_http_rms_put_e result);
 static ngx_int_t ngx_http_rms_revoke_answer(ngx_http_rms_revoking_t *revoking,
     const char *pool);
-static ngx_uint_t ngx_http_rms_revoke_ours(ngx_http_request_t *r);
 static uint64_t ngx_http_rms_revoke(ngx_http_request_t *r,
     const rms_str_t *account);
 
@@ -56,7 +55,7 @@ ngx_http_rms_revoke_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (!ngx_http_rms_revoke_ours(r)) {
+    if (!ngx_http_rms_own_page(r)) {
         return ngx_http_rms_wrong(r, NGX_HTTP_FORBIDDEN,
                                   "Send \"X-RMS-Admin: 1\", and no \"Origin\" "
                                   "but the address of this host.\n");
@@ -182,7 +181,7 @@ static ngx_int_t
 ngx_http_rms_revoke_answer(ngx_http_rms_revoking_t *revoking,
     const char *pool)
 {
-    rms_str_t             name = rms_string("revocation");
+    rms_str_t             how, name = rms_string("revocation");
     rms_str_t             all = rms_string("true"), one = rms_string("false");
     ngx_http_rms_json_t   js;
 
@@ -198,7 +197,10 @@ ngx_http_rms_revoke_answer(ngx_http_rms_revoking_t *revoking,
                              (ngx_atomic_uint_t) revoking->epoch);
 
     if (pool) {
-        ngx_http_rms_json_text(&js, "pool", pool);
+        how.data = (u_char *) pool;
+        how.len = ngx_strlen(pool);
+
+        ngx_http_rms_json_string(&js, "pool", &how);
     }
 
     ngx_http_rms_json_close(&js, '}');
@@ -213,8 +215,8 @@ ngx_http_rms_revoke_answer(ngx_http_rms_revoking_t *revoking,
  * unless we allow it, which we never do (CORS).
  */
 
-static ngx_uint_t
-ngx_http_rms_revoke_ours(ngx_http_request_t *r)
+ngx_uint_t
+ngx_http_rms_own_page(ngx_http_request_t *r)
 {
     rms_str_t    values[1];
     ngx_uint_t   n;

@@ -77,6 +77,12 @@ static ngx_int_t ngx_http_rms_sync_unseal(ngx_http_rms_sync_t *sync,
     ngx_pool_t *pool, rms_str_t *bytes);
 static void ngx_http_rms_sync_confirm(ngx_http_rms_sync_t *sync,
     ngx_http_rms_stamp_of_t *stamp);
+static ngx_uint_t ngx_http_rms_sync_ours(ngx_http_rms_sync_t *sync,
+    ngx_http_rms_stamp_of_t *stamp);
+static ngx_uint_t ngx_http_rms_sync_late(ngx_http_rms_sync_t *sync,
+    ngx_http_rms_stamp_of_t *stamp);
+static void ngx_http_rms_sync_sent(ngx_http_rms_sync_t *sync,
+    ngx_http_rms_stamp_of_t *stamp);
 static void ngx_http_rms_sync_back(ngx_http_rms_sync_t *sync);
 static void ngx_http_rms_sync_put_back(void *data,
     const rms_redis_reply_t *reply);
@@ -275,7 +281,9 @@ ngx_http_rms_sync_message(void *data, const rms_str_t *channel,
 
     ngx_http_rms_sync_own(&ngx_http_rms_syncs[i], &own);
 
-    if (!ngx_http_rms_sync_same(&own, &told)) {
+    if (!ngx_http_rms_sync_same(&own, &told)
+        && !ngx_http_rms_sync_ours(&ngx_http_rms_syncs[i], &told))
+    {
         ngx_http_rms_sync_now(rmcf, i);
     }
 }
@@ -349,7 +357,9 @@ ngx_http_rms_sync_asked(void *data, const rms_redis_reply_t *reply)
 
     ngx_http_rms_sync_own(sync, &own);
 
-    if (ngx_http_rms_sync_same(&there, &own)) {
+    if (ngx_http_rms_sync_same(&there, &own)
+        || ngx_http_rms_sync_ours(sync, &there))
+    {
         ngx_http_rms_sync_confirm(sync, &there);
 
     } else if (there.version < own.version) {
@@ -401,6 +411,12 @@ ngx_http_rms_sync_fetched(void *data, const rms_redis_reply_t *reply)
 
     sync->stamp_len = reply->elements[0].str.len;
     ngx_memcpy(sync->stamp, reply->elements[0].str.data, sync->stamp_len);
+
+    /* another worker was faster: what it has is no older than this */
+
+    if (ngx_http_rms_sync_late(sync, &stamp)) {
+        return;
+    }
 
     ngx_http_rms_sync_open(sync, &stamp, &reply->elements[1].str);
 }
@@ -506,10 +522,80 @@ ngx_http_rms_sync_confirm(ngx_http_rms_sync_t *sync,
 
     own = &sync->rmcf->zone->shared->documents[sync->kind];
 
+    ngx_shmtx_lock(&sync->rmcf->zone->shpool->mutex);
+
     own->stored = stamp->version;
     own->tag = stamp->tag;
     own->confirmed = ngx_time();
-    own->known = stamp->version;
+
+    if (own->known < stamp->version) {
+        own->known = stamp->version;
+    }
+
+    ngx_shmtx_unlock(&sync->rmcf->zone->shpool->mutex);
+}
+
+
+/*
+ * Revocations that this node sent itself, by whichever worker: all of them are
+ * in the zone, and none is news.  Merged with themselves they would be taken
+ * for revocations that two nodes have numbered alike.  A list is fetched: the
+ * worker that sent it may be gone before it took it.
+ */
+
+static ngx_uint_t
+ngx_http_rms_sync_ours(ngx_http_rms_sync_t *sync,
+    ngx_http_rms_stamp_of_t *stamp)
+{
+    ngx_uint_t                       i;
+    ngx_http_rms_shared_document_t  *own;
+
+    own = &sync->rmcf->zone->shared->documents[sync->kind];
+
+    for (i = 0; sync->kind == NGX_HTTP_RMS_REVOKED && i < NGX_HTTP_RMS_SENT;
+         i++)
+    {
+        if (stamp->version && own->sent[i] == stamp->tag) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_rms_sync_late(ngx_http_rms_sync_t *sync,
+    ngx_http_rms_stamp_of_t *stamp)
+{
+    ngx_http_rms_stamp_of_t          own;
+    ngx_http_rms_shared_document_t  *document;
+
+    document = &sync->rmcf->zone->shared->documents[sync->kind];
+
+    ngx_http_rms_sync_own(sync, &own);
+
+    return ngx_http_rms_sync_same(&own, stamp)
+           || ngx_http_rms_sync_ours(sync, stamp)
+           || (sync->kind == NGX_HTTP_RMS_REVOKED
+               && stamp->version < document->known);
+}
+
+
+static void
+ngx_http_rms_sync_sent(ngx_http_rms_sync_t *sync,
+    ngx_http_rms_stamp_of_t *stamp)
+{
+    ngx_http_rms_shared_document_t  *own;
+
+    own = &sync->rmcf->zone->shared->documents[sync->kind];
+
+    ngx_shmtx_lock(&sync->rmcf->zone->shpool->mutex);
+
+    own->sent[own->next] = stamp->tag;
+    own->next = (own->next + 1) % NGX_HTTP_RMS_SENT;
+
+    ngx_shmtx_unlock(&sync->rmcf->zone->shpool->mutex);
 }
 
 
@@ -627,10 +713,13 @@ ngx_http_rms_sync_answer(void *data, const rms_redis_reply_t *reply)
 
     if (result == NGX_HTTP_RMS_PUT_STORED) {
 
-        if (ngx_http_rms_document_take(put->sync->rmcf, put->sync->kind,
-                                       &put->bytes, "an operator",
-                                       ngx_cycle->log)
-            != NGX_ERROR)
+        /* revocations counted here before they were sent */
+
+        if (put->sync->kind == NGX_HTTP_RMS_REVOKED
+            || ngx_http_rms_document_take(put->sync->rmcf, put->sync->kind,
+                                          &put->bytes, "an operator",
+                                          ngx_cycle->log)
+               != NGX_ERROR)
         {
             ngx_http_rms_sync_confirm(put->sync, &put->stamp);
         }
@@ -724,6 +813,10 @@ ngx_http_rms_sync_send(ngx_http_rms_sync_t *sync, const rms_str_t *bytes,
     argv[5] = text;
     argv[6] = record;
     ngx_str_set(&argv[7], NGX_HTTP_RMS_SYNC_TTL);
+
+    /* before it is there: the news of it may be faster than the answer */
+
+    ngx_http_rms_sync_sent(sync, stamp);
 
     return ngx_http_rms_redis_send(sync->rmcf, argv, 10, handler, data);
 }
