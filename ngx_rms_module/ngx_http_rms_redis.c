@@ -13,10 +13,11 @@
 struct ngx_http_rms_redis_op_s {
     ngx_queue_t                    queue;
     ngx_http_rms_redis_t          *redis;
-    ngx_int_t                      ident;       /* stands behind 3 pointers */
+    ngx_int_t                      ident;       /* after 3 pointers: -1 */
     ngx_http_rms_redis_answer_pt   handler;     /* NULL: nobody waits */
     void                          *data;
     ngx_event_t                    deadline;
+    ngx_msec_t                     sent;
     unsigned                       late:1;
     unsigned                       look:1;      /* ours, to see who is there */
 };
@@ -93,6 +94,7 @@ ngx_http_rms_redis_put(ngx_http_rms_redis_t *redis, const rms_str_t *argv,
 
     op->redis = redis;
     op->ident = -1;
+    op->sent = ngx_current_msec;
 
     op->deadline.handler = ngx_http_rms_redis_op_late;
     op->deadline.data = op;
@@ -104,6 +106,15 @@ ngx_http_rms_redis_put(ngx_http_rms_redis_t *redis, const rms_str_t *argv,
     ngx_add_timer(&op->deadline, redis->timeout);
 
     return op;
+}
+
+
+void
+ngx_http_rms_redis_flush(ngx_http_rms_main_conf_t *rmcf)
+{
+    if (ngx_http_rms_redis_up(rmcf)) {
+        ngx_http_rms_redis_conn_flush(&rmcf->redis->command.flush);
+    }
 }
 
 
@@ -122,6 +133,18 @@ ngx_http_rms_redis_up(ngx_http_rms_main_conf_t *rmcf)
 {
     return rmcf->redis && rmcf->redis->started
            && ngx_http_rms_redis_usable(&rmcf->redis->command);
+}
+
+
+ngx_uint_t
+ngx_http_rms_redis_begins(ngx_http_rms_main_conf_t *rmcf)
+{
+    ngx_http_rms_redis_t  *redis = rmcf->redis;
+
+    return redis && redis->started && !ngx_exiting
+           && redis->connected == 0 && redis->failed == 0
+           && ngx_current_msec - redis->began
+              < redis->connect_timeout + redis->timeout;
 }
 
 
@@ -223,6 +246,7 @@ ngx_http_rms_redis_init_worker(ngx_cycle_t *cycle,
 
     redis->rmcf = rmcf;
     redis->worker_log = cycle->log;
+    redis->began = ngx_current_msec;
     redis->started = 1;
 
     ngx_queue_init(&redis->ops);
@@ -243,7 +267,7 @@ ngx_http_rms_redis_init_worker(ngx_cycle_t *cycle,
 void
 ngx_http_rms_redis_exit_worker(ngx_http_rms_main_conf_t *rmcf)
 {
-    ngx_queue_t           *q;
+    ngx_queue_t           *q, *next;
     ngx_http_rms_redis_t  *redis = rmcf->redis;
 
     if (redis == NULL || !redis->started) {
@@ -254,8 +278,11 @@ ngx_http_rms_redis_exit_worker(ngx_http_rms_main_conf_t *rmcf)
 
     ngx_http_rms_redis_link_close(redis);
 
-    while (!ngx_queue_empty(&redis->ops)) {
-        q = ngx_queue_head(&redis->ops);
+    for (q = ngx_queue_head(&redis->ops);
+         q != ngx_queue_sentinel(&redis->ops);
+         q = next)
+    {
+        next = ngx_queue_next(q);
         ngx_http_rms_redis_op_free(ngx_queue_data(q, ngx_http_rms_redis_op_t,
                                                   queue));
     }
@@ -302,6 +329,15 @@ ngx_http_rms_redis_op_late(ngx_event_t *ev)
     op->late = 1;
 
     ngx_http_rms_redis_count(redis, RMS_COUNT_REDIS_TIMEOUTS);
+
+    /* what was sent together is late together, and that is once */
+
+    if ((ngx_msec_int_t) (op->sent - redis->late) < 0) {
+        ngx_http_rms_redis_op_answer(op, NULL);
+        return;
+    }
+
+    redis->late = ngx_current_msec;
 
     if (rms_redis_breaker_timeout(&redis->breaker)) {
         ngx_http_rms_redis_conn_fail(&redis->command, RMS_REDIS_STAGE_COMMAND,
@@ -356,6 +392,8 @@ ngx_http_rms_redis_reply(ngx_http_rms_redis_conn_t *conn,
 void
 ngx_http_rms_redis_came_up(ngx_http_rms_redis_t *redis)
 {
+    redis->late = ngx_current_msec;
+
     ngx_add_timer(&redis->command.look, NGX_HTTP_RMS_REDIS_LOOK);
 
     ngx_http_rms_redis_tell(redis, 1);
@@ -367,7 +405,7 @@ ngx_http_rms_redis_came_up(ngx_http_rms_redis_t *redis)
 void
 ngx_http_rms_redis_went_down(ngx_http_rms_redis_t *redis)
 {
-    ngx_queue_t               waiting;
+    ngx_queue_t               waiting, *q, *next;
     ngx_http_rms_redis_op_t  *op;
 
     /* a handler that sends finds nobody, but may well cancel another op */
@@ -379,9 +417,12 @@ ngx_http_rms_redis_went_down(ngx_http_rms_redis_t *redis)
         ngx_queue_init(&redis->ops);
     }
 
-    while (!ngx_queue_empty(&waiting)) {
-        op = ngx_queue_data(ngx_queue_head(&waiting), ngx_http_rms_redis_op_t,
-                            queue);
+    for (q = ngx_queue_head(&waiting);
+         q != ngx_queue_sentinel(&waiting);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        op = ngx_queue_data(q, ngx_http_rms_redis_op_t, queue);
 
         ngx_http_rms_redis_op_answer(op, NULL);
         ngx_http_rms_redis_op_free(op);

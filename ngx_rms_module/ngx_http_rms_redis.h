@@ -52,6 +52,13 @@ ngx_http_rms_redis_op_t *ngx_http_rms_redis_send(
     ngx_http_rms_main_conf_t *rmcf, const rms_str_t *argv, ngx_uint_t n,
     ngx_http_rms_redis_answer_pt handler, void *data);
 
+/*
+ * What was sent goes out now, and not only at the end of this turn of the loop:
+ * for what must be there before an answer that the turn gives a client.
+ */
+
+void ngx_http_rms_redis_flush(ngx_http_rms_main_conf_t *rmcf);
+
 /* Who asked is gone: the answer is dropped when it comes.  NULL is fine. */
 
 void ngx_http_rms_redis_cancel(ngx_http_rms_redis_op_t *op);
@@ -59,6 +66,10 @@ void ngx_http_rms_redis_cancel(ngx_http_rms_redis_op_t *op);
 /* Is there a connection that is ready for commands now? */
 
 ngx_uint_t ngx_http_rms_redis_up(ngx_http_rms_main_conf_t *rmcf);
+
+/* Has the worker begun a moment ago, and cannot tell yet?  For a bounded time. */
+
+ngx_uint_t ngx_http_rms_redis_begins(ngx_http_rms_main_conf_t *rmcf);
 
 /*
  * Before init_worker() connects: channels (names with the prefix) and who is

@@ -29,7 +29,6 @@ static void ngx_http_rms_redis_conn_read(ngx_event_t *rev);
 static ngx_int_t ngx_http_rms_redis_conn_replies(
     ngx_http_rms_redis_conn_t *conn);
 static void ngx_http_rms_redis_conn_write(ngx_event_t *wev);
-static void ngx_http_rms_redis_conn_flush(ngx_event_t *ev);
 static void ngx_http_rms_redis_conn_sent(ngx_http_rms_redis_conn_t *conn);
 static ngx_int_t ngx_http_rms_redis_conn_room(ngx_http_rms_redis_conn_t *conn,
     size_t len);
@@ -481,7 +480,7 @@ ngx_http_rms_redis_conn_room(ngx_http_rms_redis_conn_t *conn, size_t len)
 }
 
 
-static void
+void
 ngx_http_rms_redis_conn_flush(ngx_event_t *ev)
 {
     ssize_t                     n;

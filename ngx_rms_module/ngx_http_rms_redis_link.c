@@ -19,6 +19,8 @@ static void ngx_http_rms_redis_try_next(ngx_http_rms_redis_t *redis);
 static void ngx_http_rms_redis_note(ngx_http_rms_redis_t *redis,
     ngx_http_rms_redis_conn_t *conn);
 static void ngx_http_rms_redis_away(ngx_http_rms_redis_t *redis);
+static ngx_uint_t ngx_http_rms_redis_first(ngx_http_rms_redis_t *redis,
+    rms_redis_stage_e stage, uint32_t away);
 static void ngx_http_rms_redis_command_ready(ngx_http_rms_redis_conn_t *conn);
 static ngx_int_t ngx_http_rms_redis_here(ngx_http_rms_redis_conn_t *conn);
 static void ngx_http_rms_redis_command_lost(ngx_http_rms_redis_conn_t *conn,
@@ -235,15 +237,41 @@ ngx_http_rms_redis_away(ngx_http_rms_redis_t *redis)
     if (!(redis->told & bit) && !ngx_exiting) {
         redis->told |= bit;
 
-        ngx_http_rms_event(NGX_LOG_ERR, redis->worker_log, 3001,
-                           "redis away: stage=%s %s",
-                           rms_redis_stage_name(redis->stage), redis->why);
+        if (ngx_http_rms_redis_first(redis, redis->stage, 1)) {
+            ngx_http_rms_event(NGX_LOG_ERR, redis->worker_log, 3001,
+                               "redis away: stage=%s %s",
+                               rms_redis_stage_name(redis->stage),
+                               redis->why);
+        }
     }
 
     ngx_http_rms_redis_again(&redis->retry,
                              rms_redis_breaker_failed(&redis->breaker,
                                                       ngx_current_msec,
                                                       ngx_random()));
+}
+
+
+/* Is this the first worker of the node that says so? */
+
+static ngx_uint_t
+ngx_http_rms_redis_first(ngx_http_rms_redis_t *redis, rms_redis_stage_e stage,
+    uint32_t away)
+{
+    u_char                buf[sizeof("redis away at command")];
+    ngx_str_t             name;
+    ngx_http_rms_zone_t  *zone = redis->rmcf->zone;
+
+    if (zone == NULL || zone->shared == NULL) {
+        return 1;
+    }
+
+    name.data = buf;
+    name.len = ngx_snprintf(buf, sizeof(buf), "redis away at %s",
+                            rms_redis_stage_name(stage))
+               - buf;
+
+    return ngx_http_rms_tell(zone, &name, away);
 }
 
 
@@ -281,10 +309,21 @@ ngx_http_rms_redis_command_ready(ngx_http_rms_redis_conn_t *conn)
 static void
 ngx_http_rms_redis_told_back(ngx_http_rms_redis_t *redis)
 {
+    ngx_uint_t  i, first;
+
     if (redis->outage) {
-        ngx_http_rms_event(NGX_LOG_NOTICE, redis->worker_log, 0,
-                           "redis is back: server=\"%V\" after=%Ts",
-                           &redis->here.name, ngx_time() - redis->since);
+
+        for (first = 0, i = 0; i < RMS_REDIS_STAGE_MAX; i++) {
+            if (redis->told & ((ngx_uint_t) 1 << i)) {
+                first |= ngx_http_rms_redis_first(redis, i, 0);
+            }
+        }
+
+        if (first) {
+            ngx_http_rms_event(NGX_LOG_NOTICE, redis->worker_log, 0,
+                               "redis is back: server=\"%V\" after=%Ts",
+                               &redis->here.name, ngx_time() - redis->since);
+        }
 
     } else if (redis->connected == 0) {
         ngx_http_rms_event(NGX_LOG_INFO, redis->worker_log, 0,

@@ -58,7 +58,7 @@ struct ngx_http_rms_redis_conn_s {
     ngx_http_rms_redis_t          *redis;
     ngx_http_rms_redis_server_t   *server;
     ngx_pool_t                    *pool;        /* of one attempt */
-    ngx_int_t                      ident;       /* stands behind 3 pointers */
+    ngx_int_t                      ident;       /* after 3 pointers: -1 */
 
     void                         (*ready)(ngx_http_rms_redis_conn_t *conn);
     void                         (*reply)(ngx_http_rms_redis_conn_t *conn,
@@ -151,6 +151,8 @@ struct ngx_http_rms_redis_s {
     ngx_event_t                    sentinel_retry;
     ngx_queue_t                    ops;         /* sent, in order */
     ngx_uint_t                     nops;
+    ngx_msec_t                     late;        /* when one was, last */
+    ngx_msec_t                     began;       /* the worker */
     ngx_uint_t                     next;        /* of servers or sentinels */
     ngx_uint_t                     tried;       /* of them, this time */
     ngx_http_rms_redis_server_t    here;        /* the server in use, told */
@@ -184,6 +186,7 @@ void ngx_http_rms_redis_conn_open(ngx_http_rms_redis_conn_t *conn,
     ngx_http_rms_redis_server_t *server);
 ngx_int_t ngx_http_rms_redis_conn_send(ngx_http_rms_redis_conn_t *conn,
     const rms_str_t *argv, ngx_uint_t n);
+void ngx_http_rms_redis_conn_flush(ngx_event_t *ev);
 void ngx_http_rms_redis_conn_fail(ngx_http_rms_redis_conn_t *conn,
     rms_redis_stage_e stage, ngx_err_t err, const char *fmt, ...);
 void ngx_http_rms_redis_conn_close(ngx_http_rms_redis_conn_t *conn);

@@ -52,9 +52,9 @@ static const char  *rms_redis_stage_names[RMS_REDIS_STAGE_MAX] = {
 rms_rc_e
 rms_redis_command(const rms_str_t *argv, size_t n, rms_str_t *out)
 {
-    int          len;
     char        *command;
     size_t       i, size, lens[RMS_REDIS_ARGS_MAX];
+    long long    len;           /* an int before hiredis 1.0 */
     const char  *args[RMS_REDIS_ARGS_MAX];
 
     if (n == 0 || n > RMS_REDIS_ARGS_MAX) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 
+static rms_str_t rms_redis_step_string(const char *text);
 static int rms_redis_step_applies(const rms_redis_script_t *script,
     rms_redis_step_e step);
 static rms_redis_script_e rms_redis_step_done(rms_redis_script_t *script);
@@ -49,13 +50,7 @@ rms_redis_script_next(rms_redis_script_t *script, rms_str_t *argv)
     size_t                    n;
     const rms_redis_login_t  *login = script->login;
 
-    static const rms_str_t    auth = rms_string("AUTH");
-    static const rms_str_t    select = rms_string("SELECT");
-    static const rms_str_t    role = rms_string("ROLE");
-    static const rms_str_t    exists = rms_string("EXISTS");
-    static const rms_str_t    sentinel = rms_string("SENTINEL");
     static const rms_str_t    get = rms_string("get-master-addr-by-name");
-    static const rms_str_t    subscribe = rms_string("SUBSCRIBE");
     static const rms_str_t    switched = rms_string("+switch-master");
 
     while (script->step < RMS_REDIS_STEP_DONE
@@ -64,12 +59,16 @@ rms_redis_script_next(rms_redis_script_t *script, rms_str_t *argv)
         script->step++;
     }
 
-    n = 0;
+    if (script->step == RMS_REDIS_STEP_DONE) {
+        return 0;
+    }
+
+    argv[0] = rms_redis_step_string(rms_redis_step_names[script->step]);
+    n = 1;
 
     switch (script->step) {
 
     case RMS_REDIS_STEP_AUTH:
-        argv[n++] = auth;
 
         if (login->username.len) {
             argv[n++] = login->username;
@@ -79,28 +78,19 @@ rms_redis_script_next(rms_redis_script_t *script, rms_str_t *argv)
         break;
 
     case RMS_REDIS_STEP_SELECT:
-        argv[n++] = select;
-        argv[n].data = (unsigned char *) script->database;
-        argv[n++].len = strlen(script->database);
-        break;
-
-    case RMS_REDIS_STEP_ROLE:
-        argv[n++] = role;
+        argv[n++] = rms_redis_step_string(script->database);
         break;
 
     case RMS_REDIS_STEP_PROBE:
-        argv[n++] = exists;
         argv[n++] = login->probe;
         break;
 
     case RMS_REDIS_STEP_MASTER:
-        argv[n++] = sentinel;
         argv[n++] = get;
         argv[n++] = login->master;
         break;
 
     case RMS_REDIS_STEP_SUBSCRIBE:
-        argv[n++] = subscribe;
 
         if (login->use == RMS_REDIS_SENTINEL) {
             argv[n++] = switched;
@@ -112,11 +102,23 @@ rms_redis_script_next(rms_redis_script_t *script, rms_str_t *argv)
         n += login->n_channels;
         break;
 
-    case RMS_REDIS_STEP_DONE:
+    default:
         break;
     }
 
     return n;
+}
+
+
+static rms_str_t
+rms_redis_step_string(const char *text)
+{
+    rms_str_t  s;
+
+    s.data = (unsigned char *) text;
+    s.len = strlen(text);
+
+    return s;
 }
 
 

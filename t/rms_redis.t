@@ -90,6 +90,18 @@ cmp_ok(counters()->{redis_timeouts}, '>=', 3, '  counted');
 $r->thaw;
 up('thawed', $r->at);
 
+# a moment late is not away: answers are dropped in their order, and it goes on
+
+my ($timeouts, $reconnects) = @{ counters() }{qw(redis_timeouts redis_reconnects)};
+my $before = events('');
+$r->freeze;
+wait_for(sub { counters()->{redis_timeouts} > $timeouts }, 'a late answer');
+$r->thaw;
+my $roles = $r->calls->{role};
+ok(eval { wait_for(sub { $r->calls->{role} > $roles + 2 }, 'looks') }, 'after a late answer others come');
+is(counters()->{redis_reconnects}, $reconnects, '  over the same connection');
+is(events(''), $before, '  and it was no outage');
+
 # another role, by hand
 
 my $other = redis();
@@ -118,6 +130,13 @@ my $unix = redis('unix');
 node($unix->conf(database => 5));
 up('a unix socket', 'unix:' . $unix->at);
 cmp_ok($unix->calls->{select} || 0, '>=', 1, '  and another database');
+$unix->kill9;
+away('killed, at its socket', 'connect', qr/Connection refused/);
+$failed = status()->{failed};
+wait_for(sub { status()->{failed} > $failed }, 'another try');
+is(scalar(grep { /\[(?:crit|error)\]/ && !/event=3001/ } split /^/, nginx()->error_log), 0, '  and no lines of nginx for each try');
+$unix->start;
+up('back, at its socket');
 node($unix->conf(database => 99));
 away('a database that is not there', 'command', qr/SELECT: ERR DB index is out of range/);
 
@@ -134,6 +153,19 @@ is_deeply([no_secrets($RMS::Redis::PASSWORD)], [], 'no password in a log');
 
 node($tls->conf(tls_name => 'other.rms.test'));
 away('the certificate of another name', 'TLS', qr/not for "other\.rms\.test"; see "tls_name"/);
+
+node($tls->conf(tls_name => undef));
+away('an address that is not in the certificate', 'TLS', qr/not for "@{[addr()]}"/);
+
+my $d = dir();
+RMS::Certs::openssl(qw(req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=redis),
+    '-keyout', "$d/ip.key", '-out', "$d/ip.csr");
+spew("$d/ip.ext", "subjectAltName=DNS:$RMS::Redis::TLS_NAME,IP:" . addr() . "\n");
+RMS::Certs::openssl(qw(x509 -req -days 3 -in), "$d/ip.csr", '-CA', ca(), '-CAkey', "$d/ca.key", '-CAcreateserial',
+    '-extfile', "$d/ip.ext", '-out', "$d/ip.pem");
+my $by_address = redis('tls', lines => ["tls-cert-file $d/ip.pem", "tls-key-file $d/ip.key"]);
+node($by_address->conf(tls_name => undef));
+up('and one that is', $by_address->at);
 
 RMS::Certs::openssl(qw(req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj),
     '/CN=Another CA', '-keyout', dir() . '/other.key', '-out', dir() . '/other.pem');
@@ -197,6 +229,10 @@ is(status()->{server}, $named, '  as it was written');
 node($r->conf(server => 'nowhere.rms.test:6379'), http => $resolver);
 ok(eval { wait_for(sub { dns(); (status()->{stage} || '') eq 'resolve' }, 'resolve') }, 'a name that is none') or diag explain status();
 like(status()->{why}, qr/Host not found/, '  says so');
+
+# that IPv6 is an address, and needs no resolver
+my ($status, $said) = nginx_t(conf(http => "rms_seal_key_file $seal;\n" . $r->conf(server => '[::1]:6379')));
+is($status, 0, 'an address of IPv6') or diag $said;
 
 # the wire
 
@@ -273,6 +309,20 @@ sub clients { return $r->info('clients')->{connected_clients} - 1 }
 
 ok(eval { wait_for(sub { clients() == 4 }, 'clients') }, '  with two connections each') or diag clients();
 is(status()->{channels}, 1, '  one of them for channels');
+
+# of two workers one speaks
+my %saw;
+$r->kill9;
+ok(eval { wait_for(sub {
+    my $s = JSON::PP->new->utf8->decode(http(path => '/rms/')->body);
+    $saw{ $s->{pid} }++ if $s->{redis}{state} eq 'away' && ($s->{redis}{stage} || '') eq 'connect';
+    return 2 == keys %saw;
+}, 'both workers') }, 'an outage of both');
+is(events('stage=connect'), 1, '  told by one');
+$r->start;
+ok(eval { wait_for(sub { clients() == 4 }, 'clients') }, '  ended for both');
+my $ends = () = $n->error_log =~ /redis is back/g;
+is($ends, 1, '  and told by one');
 my $fds = fds($n->{pid});
 for (1 .. 40) {
     $n->reload or BAIL_OUT('reload');
@@ -284,7 +334,10 @@ is(fds($n->{pid}), $fds, 'the master holds as many files as before');
 $r->freeze;
 $n->reload;
 ok(eval { wait_for(sub { !$n->leaving }, 'left', 5) }, 'nor does a frozen server keep a worker');
-$r->thaw;
+$r->kill9;
+away('killed while it was frozen', 'connect', qr/refused/);
+$n->reload;
+ok(eval { wait_for(sub { !$n->leaving }, 'left', 5) }, 'nor does one that is gone, and tried again and again');
 is(scalar(grep {/\[(?:alert|emerg|crit)\]/} split /^/, $n->error_log), 0, 'nothing alarming, no open socket left');
 
 # Sentinel
@@ -301,9 +354,11 @@ like(nginx()->error_log, qr/redis is back: server="\Q@{[$new->at]}\E"/, '  and a
 
 # asked for, nobody dies: it is the Sentinel's message that moves the node
 $g->rejoin($master);
-$g->sentinel(0)->cmd(qw(SENTINEL FAILOVER), $RMS::Redis::MASTER_NAME);
+wait_for(sub { $g->sentinel(0)->error(qw(SENTINEL FAILOVER), $RMS::Redis::MASTER_NAME) eq '' }, 'the Sentinel is done with the last one');
 my $third = $g->wait_master($new);
 up('fail-over by hand', $third->at);
+ok(nginx()->error_log =~ /\[notice\] .*rms redis fail-over: from="\Q@{[$new->at]}\E" to="\Q@{[$third->at]}\E"/,
+    '  on the word of the Sentinel, from a server that still was there') or diag grep {/redis/} split /^/, nginx()->error_log;
 
 $_->kill9 for $g->sentinels;
 $third->restart;

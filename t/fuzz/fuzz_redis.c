@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 
-#include "rms_redis_breaker.h"
 #include "rms_redis_reader.h"
 #include "rms_redis_script.h"
 

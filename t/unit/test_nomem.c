@@ -21,6 +21,7 @@
 #include "rms_gss_pac.h"
 #include "rms_gss_s4u.h"
 #include "rms_inflate.h"
+#include "rms_redis_reader.h"
 #include "rms_rewrite.h"
 #include "rms_soap.h"
 #include "rms_xml.h"
@@ -666,6 +667,108 @@ an_answer_is_inflated_whole_or_not_at_all(void **state)
 }
 
 
+/* What Redis says, in two pieces, and a command to it. */
+
+static rms_rc_e
+redis_reply(const unsigned char *text, size_t len, rms_redis_reader_t *reader)
+{
+    rms_rc_e                  rc;
+    const rms_redis_reply_t  *reply;
+
+    rc = rms_redis_reader_feed(reader, text, len / 2);
+
+    if (rc == RMS_OK) {
+        rc = rms_redis_reader_next(reader, &reply);
+    }
+
+    if (rc != RMS_AGAIN) {
+        return rc;
+    }
+
+    rc = rms_redis_reader_feed(reader, text + len / 2, len - len / 2);
+
+    if (rc == RMS_OK) {
+        rc = rms_redis_reader_next(reader, &reply);
+    }
+
+    if (rc == RMS_OK) {
+        assert_int_equal(reply->n, 2);
+        assert_int_equal(reply->elements[0].str.len, 40000);
+        assert_int_equal(reply->elements[1].str.len, 3);
+        assert_memory_equal(reply->elements[1].str.data, "end", 3);
+    }
+
+    return rc;
+}
+
+
+static void
+a_reply_of_redis_is_read_whole_or_not_at_all(void **state)
+{
+    int                   hit;
+    size_t                n, len;
+    rms_rc_e              rc;
+    rms_redis_reader_t   *reader;
+    static unsigned char  text[40100];
+
+    (void) state;
+
+    len = (size_t) sprintf((char *) text, "*2\r\n$40000\r\n");
+    memset(text + len, 'x', 40000);
+    len += 40000;
+    len += (size_t) sprintf((char *) text + len, "\r\n$3\r\nend\r\n");
+
+    for (n = 1; n < CALLS_MAX; n++) {
+        arm(n);
+        reader = rms_redis_reader_create(0);
+        rc = reader ? redis_reply(text, len, reader) : RMS_NOMEM;
+        hit = failed;
+        disarm();
+
+        rms_redis_reader_free(reader);
+
+        if (rc == RMS_OK) {
+            assert_int_equal(hit, 0);
+            break;
+        }
+
+        assert_int_equal(rc, RMS_NOMEM);
+    }
+
+    assert_true(n > 5 && n < CALLS_MAX);
+}
+
+
+static void
+a_command_for_redis_is_whole_or_none(void **state)
+{
+    size_t     n;
+    rms_rc_e   rc;
+    rms_str_t  argv[2], command;
+
+    (void) state;
+
+    argv[0] = str("GET");
+    argv[1] = str("rms:v1:key");
+
+    for (n = 1; n < CALLS_MAX; n++) {
+        arm(n);
+        rc = rms_redis_command(argv, 2, &command);
+        disarm();
+
+        if (rc == RMS_OK) {
+            assert_int_equal(command.len, 30);
+            rms_redis_command_free(&command);
+            break;
+        }
+
+        assert_int_equal(rc, RMS_NOMEM);
+    }
+
+    assert_int_equal(n, 2);
+}
+
+
 static void
 a_service_page_is_whole_or_none(void **state)
 {
@@ -748,6 +851,8 @@ main(void)
         cmocka_unit_test(an_answer_is_rewritten_whole_or_not_at_all),
         cmocka_unit_test(a_message_is_not_fine_unread),
         cmocka_unit_test(an_answer_is_inflated_whole_or_not_at_all),
+        cmocka_unit_test(a_reply_of_redis_is_read_whole_or_not_at_all),
+        cmocka_unit_test(a_command_for_redis_is_whole_or_none),
         cmocka_unit_test(a_service_page_is_whole_or_none)
     };
 
