@@ -11,6 +11,7 @@
 #include "ngx_http_rms_status.h"
 #include "ngx_http_rms_conf.h"
 #include "rms_admin.h"
+#include "rms_text.h"
 
 
 #define NGX_HTTP_RMS_PRECONDITION_REQUIRED  428
@@ -43,6 +44,8 @@ static ngx_int_t ngx_http_rms_admin_edit(ngx_http_rms_change_t *change,
     rms_admin_request_t *request);
 static ngx_int_t ngx_http_rms_admin_version(ngx_http_rms_change_t *change,
     rms_admin_request_t *request, rms_str_t *text);
+static rms_str_t ngx_http_rms_admin_who(ngx_pool_t *pool,
+    const rms_str_t *name);
 static ngx_int_t ngx_http_rms_admin_compare(ngx_http_rms_change_t *change,
     rms_str_t *text);
 static ngx_int_t ngx_http_rms_admin_store(ngx_http_rms_change_t *change);
@@ -90,6 +93,10 @@ ngx_http_rms_admin_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    /* If-Match is ours: nginx would compare it with the tag of the answer */
+
+    r->disable_not_modified = 1;
+
     if (r->method == NGX_HTTP_POST) {
         return ngx_http_rms_admin_post(r);
     }
@@ -118,7 +125,8 @@ ngx_http_rms_admin_get(ngx_http_request_t *r)
     mem = ngx_http_rms_mem(r->pool);
 
     if (ngx_http_rms_arguments(r, names, values) != NGX_OK
-        || (values[0].data && values[1].data))
+        || (values[0].data && values[1].data)
+        || (values[1].data && !rms_str_is(&values[1], "1")))
     {
         return ngx_http_rms_wrong(r, NGX_HTTP_BAD_REQUEST,
                                   "Write no argument, \"?history=1\" or "
@@ -192,15 +200,30 @@ ngx_http_rms_admin_show(ngx_http_request_t *r, rms_list_t *list,
 static ngx_int_t
 ngx_http_rms_admin_post(ngx_http_request_t *r)
 {
-    uint64_t     match;
-    ngx_int_t    rc;
-    ngx_uint_t   status;
-    const char  *why;
+    uint64_t             match;
+    ngx_int_t            rc;
+    ngx_uint_t           status;
+    const char          *why;
+    ngx_http_rms_ctx_t  *ctx;
 
     why = ngx_http_rms_admin_headers(r, &match, &status);
 
     if (why) {
         return ngx_http_rms_wrong(r, status, why);
+    }
+
+    ctx = ngx_http_rms_ctx_get(r);
+    ctx->body_limit = RMS_ADMIN_BODY_MAX;
+
+    if (r->headers_in.content_length_n > RMS_ADMIN_BODY_MAX) {
+        return ngx_http_rms_wrong(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                  "A change is 1 MiB at most.\n");
+    }
+
+    if (r->request_body || ngx_http_rms_body_reserve(r, ctx) != NGX_OK) {
+        return ngx_http_rms_wrong(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                  "No memory for the body now; send it "
+                                  "again.\n");
     }
 
     r->request_body_in_single_buf = 1;
@@ -289,7 +312,7 @@ ngx_http_rms_admin_body(ngx_http_request_t *r)
 
     /* the answer of Redis finishes what waits for it */
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_BUSY) {
         ngx_http_finalize_request(r, rc);
     }
 }
@@ -332,6 +355,8 @@ ngx_http_rms_admin_join(ngx_http_request_t *r, rms_str_t *body)
     return NGX_OK;
 }
 
+
+/* NGX_BUSY: Redis is asked; any other is for ngx_http_finalize_request(). */
 
 static ngx_int_t
 ngx_http_rms_admin_change(ngx_http_request_t *r, rms_str_t *body)
@@ -423,11 +448,11 @@ ngx_http_rms_admin_edit(ngx_http_rms_change_t *change,
     rc = rms_list_edit(&change->list, &request->edit, &regex, &mem, &text,
                        &error);
 
-    if (rc == RMS_INVALID || rc == RMS_TOO_LARGE
-        || (rc == RMS_OK
-            && ngx_http_rms_shared_check(rmcf, &text, r->pool, &error)
-               != NGX_OK))
-    {
+    if (rc == RMS_OK) {
+        rc = ngx_http_rms_shared_check(rmcf, &text, r->pool, &error);
+    }
+
+    if (rc == RMS_INVALID || rc == RMS_TOO_LARGE) {
         change->rc = ngx_http_rms_admin_wrong(r, &error);
         return NGX_ABORT;
     }
@@ -455,7 +480,8 @@ ngx_http_rms_admin_version(ngx_http_rms_change_t *change,
 
     version.version = change->match + 1;
     version.when = (uint64_t) ngx_time();
-    version.who = *ngx_http_rms_account_name(ctx);
+    version.who = ngx_http_rms_admin_who(change->request->pool,
+                                         ngx_http_rms_account_name(ctx));
     version.note = request->note;
     version.text = *text;
 
@@ -464,6 +490,25 @@ ngx_http_rms_admin_version(ngx_http_rms_change_t *change,
     return ngx_http_rms_document_pack(change->request->pool, &change->list,
                                       &change->bytes)
            == NGX_OK ? NGX_OK : NGX_ABORT;
+}
+
+
+/* JSON has no other bytes than UTF-8; a KDC may. */
+
+static rms_str_t
+ngx_http_rms_admin_who(ngx_pool_t *pool, const rms_str_t *name)
+{
+    size_t  i, n;
+
+    for (i = 0; i < name->len; i += n) {
+        n = rms_text_utf8(&name->data[i], name->len - i);
+
+        if (n == 0) {
+            return ngx_http_rms_escape(pool, name);
+        }
+    }
+
+    return *name;
 }
 
 
@@ -517,7 +562,10 @@ ngx_http_rms_admin_store(ngx_http_rms_change_t *change)
                                              change->list.versions[0].version,
                                              0, "zone");
         case NGX_ERROR:
-            return NGX_HTTP_INSUFFICIENT_STORAGE;
+            return ngx_http_rms_wrong(r, NGX_HTTP_INSUFFICIENT_STORAGE,
+                                      "The list does not fit into "
+                                      "\"rms_zone\" (see event 3001 in the "
+                                      "error log); nothing was changed.\n");
 
         default:
             return ngx_http_rms_admin_conflict(change);
@@ -542,7 +590,7 @@ ngx_http_rms_admin_store(ngx_http_rms_change_t *change)
     cln->handler = ngx_http_rms_admin_cleanup;
     cln->data = change;
 
-    return NGX_AGAIN;
+    return NGX_BUSY;
 }
 
 

@@ -9,6 +9,7 @@
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_status.h"
 #include "ngx_http_rms_conf.h"
+#include "ngx_http_rms_pool.h"
 #include "rms_access.h"
 
 
@@ -469,6 +470,19 @@ ngx_http_rms_check_handler(ngx_http_rms_check_t *check,
         ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
                       "\"rms_status\" stands beside another content handler "
                       "in location \"%V\"; give it a location of its own",
+                      &clcf->name);
+        return NGX_ERROR;
+    }
+
+    if (rlcf->health && (clcf->handler != ngx_http_rms_health_handler
+                         || rlcf->auth != NGX_HTTP_RMS_AUTH_OFF))
+    {
+        ngx_log_error(NGX_LOG_EMERG, check->cf->log, 0,
+                      "\"rms_health\" stands beside %s in location \"%V\"; "
+                      "give it a location of its own, as in \"location = "
+                      "/rms/health { rms_health; access_log off; }\"",
+                      clcf->handler != ngx_http_rms_health_handler
+                      ? "another content handler" : "\"rms_auth\"",
                       &clcf->name);
         return NGX_ERROR;
     }

@@ -46,8 +46,13 @@ ngx_http_rms_create_main_conf(ngx_conf_t *cf)
      *     rmcf->krb5_pool = NULL;
      *     rmcf->ntlm_pool_name = { 0, NULL };
      *     rmcf->ntlm_pool = NULL;
+     *     rmcf->callers = NULL;
      *     rmcf->redis = NULL;
      *     rmcf->seal = NULL;
+     *     rmcf->state_file = { 0, NULL };
+     *     rmcf->state_pool = NULL;
+     *     rmcf->generation = 0;
+     *     rmcf->digest = { 0 };
      */
 
     rmcf->body_memory = NGX_CONF_UNSET_SIZE;
@@ -120,6 +125,7 @@ ngx_http_rms_create_loc_conf(ngx_conf_t *cf)
      *     conf->session_name = { 0, NULL };
      *     conf->status = 0;
      *     conf->admin = 0;
+     *     conf->health = 0;
      *     conf->handover = 0;
      *     conf->pass_file = NULL;
      *     conf->pass_line = 0;
@@ -151,6 +157,12 @@ ngx_http_rms_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_rms_loc_conf_t  *prev = parent;
     ngx_http_rms_loc_conf_t  *conf = child;
+
+    /* a balancer has no account: the login of the server is not for it */
+
+    if (conf->health && conf->auth == NGX_CONF_UNSET_UINT) {
+        conf->auth = NGX_HTTP_RMS_AUTH_OFF;
+    }
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth,
                               NGX_HTTP_RMS_AUTH_OFF);

@@ -25,7 +25,8 @@ static ngx_int_t ngx_http_rms_document_newer(
     const rms_document_t *document, const rms_str_t *bytes,
     ngx_http_rms_shared_document_t *own, u_char *had);
 static ngx_int_t ngx_http_rms_document_keep(ngx_http_rms_main_conf_t *rmcf,
-    const rms_document_t *document, const rms_str_t *bytes, ngx_log_t *log);
+    const rms_document_t *document, const rms_str_t *bytes, size_t rules,
+    ngx_log_t *log);
 static ngx_int_t ngx_http_rms_document_take_revoked(
     ngx_http_rms_main_conf_t *rmcf, const rms_document_t *document,
     const char *source, ngx_log_t *log);
@@ -195,7 +196,7 @@ ngx_http_rms_document_take_list(ngx_http_rms_main_conf_t *rmcf,
         (void) ngx_http_rms_document_check(&before, pool, &old, &error);
     }
 
-    rc = ngx_http_rms_document_keep(rmcf, document, bytes, log);
+    rc = ngx_http_rms_document_keep(rmcf, document, bytes, now.n, log);
 
     if (rc == NGX_OK) {
         ngx_http_rms_document_told(document, source, &old, &now, pool, log);
@@ -263,7 +264,8 @@ ngx_http_rms_document_newer(const rms_document_t *document,
 
 static ngx_int_t
 ngx_http_rms_document_keep(ngx_http_rms_main_conf_t *rmcf,
-    const rms_document_t *document, const rms_str_t *bytes, ngx_log_t *log)
+    const rms_document_t *document, const rms_str_t *bytes, size_t rules,
+    ngx_log_t *log)
 {
     u_char                          *place, *old;
     ngx_int_t                        rc, newer;
@@ -292,6 +294,7 @@ ngx_http_rms_document_keep(ngx_http_rms_main_conf_t *rmcf,
         own->offset = place - (u_char *) shpool;
         own->len = bytes->len;
         own->when = document->when;
+        own->rules = rules;
         own->version = document->version;
         own->changes++;
 

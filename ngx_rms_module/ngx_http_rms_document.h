@@ -87,9 +87,11 @@ ngx_int_t ngx_http_rms_sync_init_worker(ngx_cycle_t *cycle,
 char *ngx_http_rms_state_file_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* Before workers are there, so that a cold start has a list. */
+/* Into a new zone, before workers are there: a cold start has a list. */
 
 void ngx_http_rms_state_load(ngx_http_rms_main_conf_t *rmcf, ngx_log_t *log);
+
+void ngx_http_rms_state_init_worker(ngx_http_rms_main_conf_t *rmcf);
 
 /* Writes what the zone has, on a thread; again when it changes meanwhile. */
 

@@ -8,6 +8,7 @@
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_conf.h"
 #include "ngx_http_rms_document.h"
+#include "ngx_http_rms_pool.h"
 #include "ngx_http_rms_redis.h"
 
 
@@ -183,6 +184,13 @@ static ngx_command_t  ngx_http_rms_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rms_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_rms_health_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rms_session"),
       NGX_HTTP_RMS_ANY_CONF|NGX_CONF_1MORE,
       ngx_http_rms_session_directive,
@@ -339,7 +347,11 @@ ngx_http_rms_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_http_rms_check(cf);
+    if (ngx_http_rms_check(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rms_pool_conf(cf, rmcf);
 }
 
 
@@ -408,13 +420,21 @@ ngx_http_rms_init_process(ngx_cycle_t *cycle)
 
     ngx_http_rms_conn_init();
     ngx_http_rms_watch_init_worker(cycle, rmcf);
+    ngx_http_rms_state_init_worker(rmcf);
+
+    rmcf->zone->shared->pool.running = rmcf->generation;
 
     if (rmcf->redis == NULL) {
         return NGX_OK;
     }
 
-    return ngx_http_rms_sync_init_worker(cycle, rmcf) == NGX_OK
-           ? ngx_http_rms_redis_init_worker(cycle, rmcf) : NGX_ERROR;
+    if (ngx_http_rms_sync_init_worker(cycle, rmcf) != NGX_OK
+        || ngx_http_rms_pool_init_worker(cycle, rmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rms_redis_init_worker(cycle, rmcf);
 }
 
 

@@ -5,8 +5,10 @@
  * workers; written by a thread of nginx's default pool as a new file that
  * takes the place of the old one.
  *
- *     "rms-state 1\n", then for each document its length (4 bytes) and its
- *     bytes, sealed if there are keys
+ *     "rms-state 1\n", CRC-32 of the rest (4 bytes), the last revocation that
+ *     Redis was known to have (8 bytes); then for each document its length
+ *     (4 bytes) and its bytes, sealed if there are keys.  Numbers are
+ *     big-endian.
  */
 
 
@@ -16,9 +18,16 @@
 
 #define NGX_HTTP_RMS_STATE_HEAD  "rms-state 1\n"
 
+/* bytes of what a record is sealed for */
+#define NGX_HTTP_RMS_STATE_CONTEXT  (sizeof("state file ") + NGX_INT64_LEN)
+
+#define NGX_HTTP_RMS_STATE_NAME  (sizeof(NGX_HTTP_RMS_STATE_HEAD) - 1)
+#define NGX_HTTP_RMS_STATE_FIXED (NGX_HTTP_RMS_STATE_NAME + 4 + 8)
+
 #define NGX_HTTP_RMS_STATE_MAX                                                \
-    (sizeof(NGX_HTTP_RMS_STATE_HEAD) + 2 * (4 + RMS_SEAL_OVERHEAD             \
-                                            + RMS_DOCUMENT_ENCODED_MAX))
+    (NGX_HTTP_RMS_STATE_FIXED                                                 \
+     + NGX_HTTP_RMS_DOCUMENTS * (4 + RMS_SEAL_OVERHEAD                        \
+                                 + RMS_DOCUMENT_ENCODED_MAX))
 
 
 /* What a thread writes: no pool, nothing of the cycle. */
@@ -40,25 +49,30 @@ static ngx_str_t ngx_http_rms_state_read(ngx_str_t *path, ngx_pool_t *pool,
     const char **why);
 static const char *ngx_http_rms_state_take(ngx_http_rms_main_conf_t *rmcf,
     ngx_str_t *text, ngx_pool_t *pool, ngx_log_t *log);
-static ngx_int_t ngx_http_rms_state_document(ngx_http_rms_main_conf_t *rmcf,
-    ngx_uint_t kind, rms_str_t *bytes, ngx_pool_t *pool, ngx_log_t *log);
+static const char *ngx_http_rms_state_split(ngx_str_t *text,
+    uint64_t *known, rms_str_t *documents);
+static ngx_int_t ngx_http_rms_state_open(ngx_http_rms_main_conf_t *rmcf,
+    uint64_t known, rms_str_t *bytes, ngx_pool_t *pool);
 static uint64_t ngx_http_rms_state_changes(ngx_http_rms_main_conf_t *rmcf);
 static ngx_http_rms_state_t *ngx_http_rms_state_task(
     ngx_http_rms_main_conf_t *rmcf);
 static ngx_int_t ngx_http_rms_state_fill(ngx_http_rms_state_t *state,
     ngx_pool_t *pool);
 static ngx_int_t ngx_http_rms_state_add(ngx_http_rms_state_t *state,
-    rms_str_t *bytes);
+    uint64_t known, rms_str_t *bytes);
+static void ngx_http_rms_state_close(ngx_http_rms_state_t *state,
+    uint64_t known);
+static rms_str_t ngx_http_rms_state_context(uint64_t known, u_char *buf);
+static void ngx_http_rms_state_put(u_char *p, uint64_t n, size_t len);
+static uint64_t ngx_http_rms_state_get(u_char *p, size_t len);
 static void ngx_http_rms_state_thread(void *data, ngx_log_t *log);
 static int ngx_http_rms_state_write(int fd, u_char *data, size_t len);
 static void ngx_http_rms_state_event(ngx_event_t *ev);
 static void ngx_http_rms_state_free(ngx_http_rms_state_t *state);
 
 
-static const rms_str_t  ngx_http_rms_state_context = rms_string("state file");
-
-
-/* of this worker: a thread writes */
+/* of this worker: its threads are there, and one of them writes */
+static ngx_uint_t  ngx_http_rms_state_ready;
 static ngx_uint_t  ngx_http_rms_state_busy;
 
 
@@ -167,26 +181,81 @@ ngx_http_rms_state_read(ngx_str_t *path, ngx_pool_t *pool, const char **why)
 }
 
 
+/* All of it, or nothing: what cannot be opened admits nobody. */
+
 static const char *
 ngx_http_rms_state_take(ngx_http_rms_main_conf_t *rmcf, ngx_str_t *text,
     ngx_pool_t *pool, ngx_log_t *log)
 {
+    uint64_t      known;
+    rms_str_t     documents[NGX_HTTP_RMS_DOCUMENTS];
+    ngx_uint_t    kind;
+    const char   *why;
+
+    why = ngx_http_rms_state_split(text, &known, documents);
+
+    if (why) {
+        return why;
+    }
+
+    for (kind = 0; kind < NGX_HTTP_RMS_DOCUMENTS; kind++) {
+        if (documents[kind].len
+            && ngx_http_rms_state_open(rmcf, known, &documents[kind], pool)
+               != NGX_OK)
+        {
+            return "its records cannot be opened; was it written with another "
+                   "\"rms_seal_key_file\", or without one?";
+        }
+    }
+
+    for (kind = 0; kind < NGX_HTTP_RMS_DOCUMENTS; kind++) {
+        if (documents[kind].len
+            && ngx_http_rms_document_take(rmcf, kind, &documents[kind],
+                                          "the state file", log)
+               == NGX_ERROR)
+        {
+            why = "a record in it is of no use";
+        }
+    }
+
+    /* what Redis never had is news to it: rms_revoked_merge() */
+
+    rmcf->zone->shared->documents[NGX_HTTP_RMS_REVOKED].known = known;
+
+    return why;
+}
+
+
+/* NULL, or what is wrong with the file. */
+
+static const char *
+ngx_http_rms_state_split(ngx_str_t *text, uint64_t *known,
+    rms_str_t *documents)
+{
     u_char      *p, *end;
-    rms_str_t    bytes;
+    uint32_t     crc;
     ngx_uint_t   kind;
 
     p = text->data;
     end = p + text->len;
 
-    if (text->len < sizeof(NGX_HTTP_RMS_STATE_HEAD) - 1
-        || ngx_memcmp(p, NGX_HTTP_RMS_STATE_HEAD,
-                      sizeof(NGX_HTTP_RMS_STATE_HEAD) - 1)
+    if (text->len < NGX_HTTP_RMS_STATE_FIXED
+        || ngx_memcmp(p, NGX_HTTP_RMS_STATE_HEAD, NGX_HTTP_RMS_STATE_NAME)
            != 0)
     {
         return "it does not begin as one of ours";
     }
 
-    p += sizeof(NGX_HTTP_RMS_STATE_HEAD) - 1;
+    p += NGX_HTTP_RMS_STATE_NAME;
+    crc = (uint32_t) ngx_http_rms_state_get(p, 4);
+    p += 4;
+
+    if (ngx_crc32_long(p, end - p) != crc) {
+        return "it is damaged or cut short";
+    }
+
+    *known = ngx_http_rms_state_get(p, 8);
+    p += 8;
 
     for (kind = 0; kind < NGX_HTTP_RMS_DOCUMENTS; kind++) {
 
@@ -194,51 +263,71 @@ ngx_http_rms_state_take(ngx_http_rms_main_conf_t *rmcf, ngx_str_t *text,
             return "it is cut short";
         }
 
-        bytes.len = (size_t) p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
-        bytes.data = p + 4;
+        documents[kind].len = (size_t) ngx_http_rms_state_get(p, 4);
+        documents[kind].data = p + 4;
 
-        if (bytes.len > (size_t) (end - bytes.data)) {
+        if (documents[kind].len > (size_t) (end - p - 4)) {
             return "it is cut short";
         }
 
-        p = bytes.data + bytes.len;
-
-        if (bytes.len
-            && ngx_http_rms_state_document(rmcf, kind, &bytes, pool, log)
-               != NGX_OK)
-        {
-            return "its records cannot be opened; were keys taken out of "
-                   "\"rms_seal_key_file\"?";
-        }
+        p += 4 + documents[kind].len;
     }
 
-    return NULL;
+    return p == end ? NULL : "it has more in it than it should";
 }
 
 
 static ngx_int_t
-ngx_http_rms_state_document(ngx_http_rms_main_conf_t *rmcf, ngx_uint_t kind,
-    rms_str_t *bytes, ngx_pool_t *pool, ngx_log_t *log)
+ngx_http_rms_state_open(ngx_http_rms_main_conf_t *rmcf, uint64_t known,
+    rms_str_t *bytes, ngx_pool_t *pool)
 {
-    rms_str_t  text;
+    u_char      buf[NGX_HTTP_RMS_STATE_CONTEXT];
+    rms_str_t   text, context;
 
-    text = *bytes;
-
-    if (rmcf->seal) {
-        text.data = ngx_palloc(pool, bytes->len);
-
-        if (text.data == NULL
-            || rms_unseal(rmcf->seal, &ngx_http_rms_state_context, bytes,
-                          &text)
-               != RMS_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (rmcf->seal == NULL) {
+        return NGX_OK;
     }
 
-    return ngx_http_rms_document_take(rmcf, kind, &text, "the state file",
-                                      log)
-           == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    text.len = bytes->len;
+    text.data = ngx_palloc(pool, bytes->len);
+
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    context = ngx_http_rms_state_context(known, buf);
+
+    if (rms_unseal(rmcf->seal, &context, bytes, &text) != RMS_OK) {
+        return NGX_ERROR;
+    }
+
+    *bytes = text;
+
+    return NGX_OK;
+}
+
+
+/*
+ * In a worker that has its threads.  One of a node writes what the zone has:
+ * the keys may be new, and a file that cannot be written is told of early.
+ */
+
+void
+ngx_http_rms_state_init_worker(ngx_http_rms_main_conf_t *rmcf)
+{
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return;
+    }
+
+    ngx_http_rms_state_ready = 1;
+
+    if (ngx_worker == 0 && rmcf->state_file.len
+        && ngx_http_rms_state_changes(rmcf))
+    {
+        ngx_http_rms_state_save(rmcf);
+    }
 }
 
 
@@ -259,9 +348,8 @@ ngx_http_rms_state_save(ngx_http_rms_main_conf_t *rmcf)
 {
     ngx_http_rms_state_t  *state;
 
-    if (rmcf->state_file.len == 0 || ngx_http_rms_state_busy
-        || (ngx_process != NGX_PROCESS_WORKER
-            && ngx_process != NGX_PROCESS_SINGLE))
+    if (rmcf->state_file.len == 0 || !ngx_http_rms_state_ready
+        || ngx_http_rms_state_busy)
     {
         return;
     }
@@ -328,6 +416,7 @@ static ngx_int_t
 ngx_http_rms_state_fill(ngx_http_rms_state_t *state, ngx_pool_t *pool)
 {
     size_t                     len;
+    uint64_t                   known;
     ngx_int_t                  rc;
     rms_str_t                  bytes;
     ngx_uint_t                 kind;
@@ -349,8 +438,8 @@ ngx_http_rms_state_fill(ngx_http_rms_state_t *state, ngx_pool_t *pool)
     (void) ngx_snprintf((u_char *) state->temp, len, "%V.%P%Z",
                         &rmcf->state_file, ngx_pid);
 
-    state->len = sizeof(NGX_HTTP_RMS_STATE_HEAD) - 1;
-    ngx_memcpy(state->data, NGX_HTTP_RMS_STATE_HEAD, state->len);
+    known = rmcf->zone->shared->documents[NGX_HTTP_RMS_REVOKED].known;
+    state->len = NGX_HTTP_RMS_STATE_FIXED;
 
     for (kind = 0; kind < NGX_HTTP_RMS_DOCUMENTS; kind++) {
         rc = ngx_http_rms_document_get(rmcf, kind, pool, &bytes);
@@ -360,21 +449,24 @@ ngx_http_rms_state_fill(ngx_http_rms_state_t *state, ngx_pool_t *pool)
         }
 
         if (rc == NGX_ERROR
-            || ngx_http_rms_state_add(state, &bytes) != NGX_OK)
+            || ngx_http_rms_state_add(state, known, &bytes) != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
+
+    ngx_http_rms_state_close(state, known);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_rms_state_add(ngx_http_rms_state_t *state, rms_str_t *bytes)
+ngx_http_rms_state_add(ngx_http_rms_state_t *state, uint64_t known,
+    rms_str_t *bytes)
 {
-    u_char     *p;
-    rms_str_t   dst;
+    u_char     *p, buf[NGX_HTTP_RMS_STATE_CONTEXT];
+    rms_str_t   dst, context;
 
     p = state->data + state->len;
 
@@ -385,10 +477,9 @@ ngx_http_rms_state_add(ngx_http_rms_state_t *state, rms_str_t *bytes)
         dst.len = 0;
 
     } else if (state->rmcf->seal) {
-        if (rms_seal(state->rmcf->seal, &ngx_http_rms_state_context, bytes,
-                     &dst)
-            != RMS_OK)
-        {
+        context = ngx_http_rms_state_context(known, buf);
+
+        if (rms_seal(state->rmcf->seal, &context, bytes, &dst) != RMS_OK) {
             return NGX_ERROR;
         }
 
@@ -397,14 +488,63 @@ ngx_http_rms_state_add(ngx_http_rms_state_t *state, rms_str_t *bytes)
         dst.len = bytes->len;
     }
 
-    *p++ = (u_char) (dst.len >> 24);
-    *p++ = (u_char) (dst.len >> 16);
-    *p++ = (u_char) (dst.len >> 8);
-    *p++ = (u_char) dst.len;
+    ngx_http_rms_state_put(p, dst.len, 4);
 
     state->len += 4 + dst.len;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_rms_state_close(ngx_http_rms_state_t *state, uint64_t known)
+{
+    u_char  *p, *crc;
+
+    crc = ngx_cpymem(state->data, NGX_HTTP_RMS_STATE_HEAD,
+                     NGX_HTTP_RMS_STATE_NAME);
+
+    p = crc + 4;
+    ngx_http_rms_state_put(p, known, 8);
+    ngx_http_rms_state_put(crc, ngx_crc32_long(p, state->data + state->len - p),
+                           4);
+}
+
+
+/* The number is not sealed, so it is what the records are sealed for. */
+
+static rms_str_t
+ngx_http_rms_state_context(uint64_t known, u_char *buf)
+{
+    rms_str_t  context;
+
+    context.data = buf;
+    context.len = ngx_snprintf(buf, NGX_HTTP_RMS_STATE_CONTEXT,
+                               "state file %uL", known) - buf;
+
+    return context;
+}
+
+
+static void
+ngx_http_rms_state_put(u_char *p, uint64_t n, size_t len)
+{
+    while (len--) {
+        *p++ = (u_char) (n >> 8 * len);
+    }
+}
+
+
+static uint64_t
+ngx_http_rms_state_get(u_char *p, size_t len)
+{
+    uint64_t  n;
+
+    for (n = 0; len; len--) {
+        n = n << 8 | *p++;
+    }
+
+    return n;
 }
 
 

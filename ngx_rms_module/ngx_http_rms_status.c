@@ -2,14 +2,15 @@
 /*
  * rms_status: a content handler with a plain JSON answer of counters, list
  * and backends.  It shows what an operator configured and how often things
- * happened; never a token, a key or a licence.  Below it are "explain" and
- * "revoke", for callers with the role admin.
+ * happened; never a token, a key or a licence.  Below it are "health", and for
+ * callers with the role admin "explain", "revoke" and "drain".
  */
 
 
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_status.h"
 #include "ngx_http_rms_conf.h"
+#include "ngx_http_rms_pool.h"
 
 
 static ngx_uint_t ngx_http_rms_status_ends(ngx_http_request_t *r,
@@ -75,6 +76,14 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
         return ngx_http_rms_revoke_handler(r);
     }
 
+    if (ngx_http_rms_status_ends(r, "/drain")) {
+        return ngx_http_rms_drain_handler(r);
+    }
+
+    if (ngx_http_rms_status_ends(r, "/health")) {
+        return ngx_http_rms_health_handler(r);
+    }
+
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rms_module);
 
     if (rlcf->admin && ngx_http_rms_status_ends(r, "/list")) {
@@ -103,12 +112,16 @@ ngx_http_rms_status_handler(ngx_http_request_t *r)
         ngx_http_rms_status_sessions(&js, rmcf);
         ngx_http_rms_status_counters(&js, rmcf->zone->shared);
         ngx_http_rms_status_backends(&js, rmcf);
+        ngx_http_rms_json_open(&js, "pool", '{');
+        ngx_http_rms_pool_status(&js, rmcf);
+        ngx_http_rms_json_close(&js, '}');
     }
 
     ngx_http_rms_status_redis(&js, rmcf);
 
     ngx_http_rms_status_lists(&js, rmcf);
     ngx_http_rms_status_files(&js, rmcf);
+    ngx_http_rms_shared_status(&js, rmcf);
     ngx_http_rms_json_close(&js, '}');
 
     return ngx_http_rms_json_send(r, &js);
@@ -155,9 +168,10 @@ ngx_http_rms_admit(ngx_http_request_t *r, ngx_uint_t methods,
 
         ngx_http_rms_count_reason(r, RMS_REASON_OPERATION);
         ngx_http_rms_event(NGX_LOG_WARN, r->connection->log, 0,
-                           "refused: account=\"%V\"; \"explain\" and "
-                           "\"revoke\" need \"rms_auth\" in the location "
-                           "and the role admin", &account);
+                           "refused: account=\"%V\"; \"explain\", "
+                           "\"revoke\", \"drain\" and \"list\" need "
+                           "\"rms_auth\" in the location and the role admin",
+                           &account);
 
         return NGX_HTTP_FORBIDDEN;
     }

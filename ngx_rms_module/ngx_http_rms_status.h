@@ -58,6 +58,11 @@ ngx_int_t ngx_http_rms_wrong(ngx_http_request_t *r, ngx_uint_t status,
 void ngx_http_rms_redis_status(ngx_http_rms_json_t *js,
     ngx_http_rms_main_conf_t *rmcf);
 
+/* ngx_http_rms_shared.c */
+
+void ngx_http_rms_shared_status(ngx_http_rms_json_t *js,
+    ngx_http_rms_main_conf_t *rmcf);
+
 /* ngx_http_rms_explain.c */
 
 ngx_int_t ngx_http_rms_explain_handler(ngx_http_request_t *r);
@@ -65,6 +70,7 @@ ngx_int_t ngx_http_rms_explain_handler(ngx_http_request_t *r);
 /* ngx_http_rms_revoke.c */
 
 ngx_int_t ngx_http_rms_revoke_handler(ngx_http_request_t *r);
+ngx_uint_t ngx_http_rms_own_page(ngx_http_request_t *r);
 ngx_uint_t ngx_http_rms_same_origin(ngx_http_request_t *r);
 
 /* ngx_http_rms_admin.c */

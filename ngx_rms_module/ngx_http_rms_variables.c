@@ -171,17 +171,30 @@ ngx_http_rms_variable_sid(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 }
 
 
-/* Of a list that is all configuration there is no doubt. */
+/*
+ * Of a list that is all configuration there is no doubt.  Of two sources the
+ * older one counts; nothing is said of a shared list that Redis never told.
+ */
 
 static void
 ngx_http_rms_variable_age(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_str_t *s)
 {
-    time_t                age;
+    time_t                age, shared;
     ngx_http_rms_list_t  *list;
 
     list = ctx->conf->list;
     age = list && list->file ? ngx_time() - list->file->looked : 0;
+
+    if (list && list->rmcf && list->rmcf->redis) {
+        shared = ngx_http_rms_shared_age(list->rmcf);
+
+        if (shared < 0) {
+            return;
+        }
+
+        age = ngx_max(age, shared);
+    }
 
     s->data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN);
 

@@ -10,6 +10,7 @@
 #include "ngx_http_rms_module.h"
 #include "ngx_http_rms_conf.h"
 #include "ngx_http_rms_document.h"
+#include "ngx_http_rms_pool.h"
 
 
 /* How many entries of each table the zone holds. */
@@ -96,12 +97,17 @@ ngx_http_rms_zone_init(ngx_shm_zone_t *shm_zone, void *data)
             return NGX_ERROR;
         }
 
-    } else if (ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK) {
-        return NGX_ERROR;
+    } else {
+        if (ngx_http_rms_zone_create(shm_zone, zone) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_rms_state_load(rmcf, shm_zone->shm.log);
     }
 
+    rmcf->generation = ++zone->shared->pool.loads;
+
     ngx_http_rms_zone_backends(rmcf, zone->shared);
-    ngx_http_rms_state_load(rmcf, shm_zone->shm.log);
 
     return NGX_OK;
 }
@@ -196,6 +202,10 @@ ngx_http_rms_zone_create(ngx_shm_zone_t *shm_zone, ngx_http_rms_zone_t *zone)
 
     if (replay == NULL || store == NULL || backoff == NULL) {
         return ngx_http_rms_zone_small(shm_zone);
+    }
+
+    if (ngx_http_rms_pool_create(shared) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     zone->shared = shared;

@@ -1,7 +1,7 @@
 /*
- * Can another user read a file, or write to a directory?  Answered at load, in the main process, from
- * modes, owners and groups; looks names up through NSS, so never in a worker.
- * Nothing is allocated, nothing is kept.
+ * Can another user read a file, or write to a directory?  Answered at load, in
+ * the main process, from modes, owners and groups; looks names up through NSS,
+ * so never in a worker.  Nothing is allocated, nothing is kept.
  */
 
 #include <errno.h>

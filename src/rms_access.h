@@ -1,6 +1,7 @@
 /*
- * Can another user read a file, or write to a directory?  Answered from modes, owners and groups, at
- * load, so that "works for root, fails in the worker" is found by nginx -t.
+ * Can another user read a file, or write to a directory?  Answered from modes,
+ * owners and groups, at load, so that "works for root, fails in the worker" is
+ * found by nginx -t.
  */
 
 #ifndef RMS_ACCESS_H

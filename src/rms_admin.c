@@ -20,6 +20,7 @@ static rms_rc_e rms_admin_text(const json_t *value, const rms_mem_t *mem,
     rms_str_t *s);
 static rms_rc_e rms_admin_rest(const json_t *tree, const rms_mem_t *mem,
     rms_admin_request_t *request, char *error);
+static int rms_admin_control(const rms_str_t *text);
 static rms_rc_e rms_admin_wrong(char *error, const char *why);
 static json_t *rms_admin_version(const rms_list_version_t *version);
 static json_t *rms_admin_lines(const rms_str_t *text);
@@ -189,9 +190,15 @@ rms_admin_rest(const json_t *tree, const rms_mem_t *mem,
     value = json_object_get(tree, "note");
     rc = value ? rms_admin_text(value, mem, &request->note) : RMS_OK;
 
-    if (rc == RMS_INVALID || request->note.len > RMS_LIST_NOTE_MAX) {
+    if (rc == RMS_NOMEM) {
+        return rc;
+    }
+
+    if (rc == RMS_INVALID || request->note.len > RMS_LIST_NOTE_MAX
+        || rms_admin_control(&request->note))
+    {
         return rms_admin_wrong(error, "\"note\" is a string of at most 256 "
-                               "bytes");
+                               "bytes, without control characters");
     }
 
     value = json_object_get(tree, "dry_run");
@@ -216,6 +223,28 @@ rms_admin_rest(const json_t *tree, const rms_mem_t *mem,
     request->edit.version = (uint64_t) json_integer_value(value);
 
     return rc;
+}
+
+
+/* C0, DEL, and C1 in its UTF-8 form: see rms_document_encode(). */
+
+static int
+rms_admin_control(const rms_str_t *text)
+{
+    size_t         i;
+    unsigned char  c;
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (c < 0x20 || c == 0x7f
+            || (c >= 0x80 && c < 0xa0 && i && text->data[i - 1] == 0xc2))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

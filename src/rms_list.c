@@ -1,7 +1,7 @@
 /*
  * The shared list: changes, and the codec of its body.  A change is made on
  * rules, not on text: the text is read, the rules are changed and printed, so
- * that each rule has one form and comes once a line.
+ * that each rule has one form and a line of its own.
  */
 
 #include "rms_line.h"
@@ -68,13 +68,22 @@ rms_list_edit(const rms_list_t *list, const rms_list_edit_t *edit,
     }
 
     if (text->len > RMS_LIST_TEXT_MAX) {
-        (void) rms_list_wrong(error, 0, "the list would be longer than 256 "
+        (void) rms_list_wrong(error, 0, "the list would be longer than 512 "
                               "KiB; name groups by \"sid=\" instead of single "
                               "accounts", NULL);
         return RMS_TOO_LARGE;
     }
 
-    return rms_str_eq(text, old) ? RMS_DECLINED : RMS_OK;
+    if (rms_str_eq(text, old)) {
+        return RMS_DECLINED;
+    }
+
+    /* what was added counts with what was there: rules, patterns */
+
+    rc = rms_list_read(text, NULL, regex, mem, &given, error);
+    error->line = 0;
+
+    return rc;
 }
 
 
@@ -203,6 +212,13 @@ rms_list_given(const rms_list_edit_t *edit, const rms_acl_regex_t *regex,
         rc = rms_list_read(&text, NULL, regex, mem, given, error);
     }
 
+    /* an empty list is asked for by no rules, never by comments */
+
+    if (rc == RMS_OK && given->n == 0 && edit->n) {
+        return rms_list_wrong(error, 1, "no rule in it, a comment at most",
+                              NULL);
+    }
+
     if (rc == RMS_OK && edit->op != RMS_LIST_REPLACE
         && given->n > RMS_LIST_EDIT_MAX)
     {
@@ -225,7 +241,9 @@ rms_list_join(const rms_list_edit_t *edit, const rms_mem_t *mem,
     for (i = 0, len = 0; i < edit->n; i++) {
         len += edit->rules[i].len + 1;
 
-        if (memchr(edit->rules[i].data, '\n', edit->rules[i].len) != NULL) {
+        if (edit->rules[i].len
+            && memchr(edit->rules[i].data, '\n', edit->rules[i].len) != NULL)
+        {
             return rms_list_wrong(error, (unsigned) i + 1, "a line end inside "
                                   "a rule; write each line as a string of its "
                                   "own", NULL);

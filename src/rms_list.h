@@ -11,7 +11,7 @@
 #include "rms_acl_text.h"
 
 
-#define RMS_LIST_TEXT_MAX   (256 * 1024)    /* bytes of one version      */
+#define RMS_LIST_TEXT_MAX   (512 * 1024)    /* bytes of one version      */
 #define RMS_LIST_BODY_MAX   (1024 * 1024)   /* bytes of all, encoded     */
 #define RMS_LIST_VERSIONS   21      /* the current one and 20 before it  */
 #define RMS_LIST_EDIT_MAX   256     /* rules one change adds or removes  */
@@ -19,7 +19,10 @@
 #define RMS_LIST_NOTE_MAX   256
 
 
-/* text: one rule a line, each in its one form, each line with its end. */
+/*
+ * text: one rule a line, each in its one form, each line with its end.
+ * Versions descend.
+ */
 
 typedef struct {
     uint64_t    version;

@@ -284,6 +284,12 @@ rms_list_take(const json_t *tree, const rms_mem_t *mem, rms_list_t *list)
     for (i = 0; rc == RMS_OK && i < n; i++) {
         rc = rms_list_older(json_array_get(history, i), mem,
                             &list->versions[i], &list->versions[i + 1]);
+
+        if (rc == RMS_OK && i
+            && list->versions[i + 1].version >= list->versions[i].version)
+        {
+            rc = RMS_INVALID;
+        }
     }
 
     list->n = n + 1;
@@ -305,6 +311,7 @@ rms_list_older(const json_t *item, const rms_mem_t *mem,
         || rms_list_number(item, "when", &version->when) != RMS_OK
         || rms_list_number(item, "head", &head) != RMS_OK
         || rms_list_number(item, "tail", &tail) != RMS_OK
+        || version->version == 0
         || head > RMS_LIST_TEXT_MAX || tail > RMS_LIST_TEXT_MAX)
     {
         return RMS_INVALID;

@@ -58,7 +58,7 @@ is(http(path => '/lost/x', account => 'alice')->status, 403, 'nor is a role of a
 is(http(path => '/plain/status')->status, 200, 'which shows the rest');
 my $r = http(method => 'POST', path => '/admin/explain?account=SP01$@RMS.TEST', account => 'alice', body => 'x');
 is($r->status . ' ' . $r->header('allow'), '405 GET, HEAD', 'POST is not allowed');
-$n->wait_log(qr/rms refused: account="bob\@RMS\.TEST"; "explain" and "revoke" need/);
+$n->wait_log(qr/rms refused: account="bob\@RMS\.TEST"; "explain", "revoke", "drain" and "list" need/);
 
 # groups from the KDC, though EXCH01$ was never here
 my $e = ask('account=EXCH01%24@RMS.TEST');
