@@ -143,6 +143,11 @@ ngx_http_rms_access_handler(ngx_http_request_t *r)
         }
     }
 
+    rc = ngx_http_rms_store_await(r, ctx);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = ngx_http_rms_store_check(r, ctx);
     if (rc != NGX_OK) {
         return rc;

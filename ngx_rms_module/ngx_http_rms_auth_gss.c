@@ -144,6 +144,7 @@ ngx_http_rms_gss_task(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     rms_session_mech_e mech, ngx_http_rms_conn_t *conn)
 {
     ngx_event_t          *ev;
+    ngx_http_rms_list_t  *list;
     ngx_http_rms_task_t  *task;
 
     task = calloc(1, sizeof(ngx_http_rms_task_t));
@@ -162,8 +163,8 @@ ngx_http_rms_gss_task(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
 
     task->login.context = conn ? ngx_http_rms_leg_take(conn) : NULL;
     task->legs = task->login.context ? conn->leg.legs + 1 : 1;
-    task->login.want_sids = ctx->conf->list
-                            && ngx_http_rms_rules_now(ctx->conf->list)->wants_sids;
+    list = ctx->conf->list;
+    task->login.want_sids = list && ngx_http_rms_rules_now(list)->wants_sids;
 
     ngx_http_rms_binding(r, ctx->conf, &task->login);
 
@@ -322,10 +323,6 @@ static void
 ngx_http_rms_gss_orphan(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_http_rms_task_t *task)
 {
-    task->request = NULL;
-
-    ngx_http_rms_gss_given_up(&task->task.event, task);
-
     ngx_http_rms_count(r, RMS_COUNT_ORPHANED_TASKS, 1);
     ngx_http_rms_event(NGX_LOG_ERR, r->connection->log, 3000,
                        "a login took longer than %ui s and was given up; %s",
@@ -334,6 +331,10 @@ ngx_http_rms_gss_orphan(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
                        ? "does winbindd answer (wbinfo -p), and its domain "
                          "controller (wbinfo --ping-dc)?"
                        : "is the keytab on a slow file system?");
+
+    task->request = NULL;
+
+    ngx_http_rms_gss_given_up(&task->task.event, task);
 
     ngx_http_rms_gss_refuse(ctx, RMS_REASON_AUTH_TIMEOUT,
                             NGX_HTTP_SERVICE_UNAVAILABLE);

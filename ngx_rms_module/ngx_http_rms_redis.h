@@ -67,7 +67,7 @@ void ngx_http_rms_redis_cancel(ngx_http_rms_redis_op_t *op);
 
 ngx_uint_t ngx_http_rms_redis_up(ngx_http_rms_main_conf_t *rmcf);
 
-/* Has the worker begun a moment ago, and cannot tell yet?  For a bounded time. */
+/* Has the worker begun a moment ago, and cannot tell yet?  Never for long. */
 
 ngx_uint_t ngx_http_rms_redis_begins(ngx_http_rms_main_conf_t *rmcf);
 

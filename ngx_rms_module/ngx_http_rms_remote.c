@@ -303,6 +303,12 @@ ngx_http_rms_remote_put(ngx_http_rms_main_conf_t *rmcf,
         ngx_str_set(&argv[5], "XX");
 
         (void) ngx_http_rms_redis_send(rmcf, argv, only ? 6 : 5, NULL, NULL);
+
+        /* the client may come with its cookie to another node at once */
+
+        if (!only) {
+            ngx_http_rms_redis_flush(rmcf);
+        }
     }
 
     ngx_destroy_pool(pool);

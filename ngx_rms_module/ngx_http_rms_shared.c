@@ -54,14 +54,14 @@ ngx_http_rms_shared_renew(ngx_http_rms_list_t *list)
 
         if (own->version) {
             rules = ngx_http_rms_shared_make(list, &error);
-        }
 
-        if (rules == NULL) {
-            ngx_http_rms_event(NGX_LOG_ERR, ngx_cycle->log, 3001,
-                               "shared list not used: line %ud: %s; only "
-                               "rules of the configuration count",
-                               error.line, error.text);
-            rules = list->base;
+            if (rules == NULL) {
+                ngx_http_rms_event(NGX_LOG_ERR, ngx_cycle->log, 3001,
+                                   "shared list not used: line %ud: %s; only "
+                                   "rules of the configuration count",
+                                   error.line, error.text);
+                rules = list->base;
+            }
         }
     }
 

@@ -361,7 +361,7 @@ ngx_http_rms_sync_compare(ngx_http_rms_sync_t *sync)
     ngx_http_rms_sync_own(sync, &own);
 
     if (ngx_http_rms_sync_have(sync, &sync->there)) {
-        sync->damaged = 0;
+        ngx_memzero(&sync->refused, sizeof(ngx_http_rms_stamp_of_t));
         ngx_http_rms_sync_confirm(sync, &sync->there);
 
         if (sync->verify && sync->there.version) {
@@ -372,6 +372,7 @@ ngx_http_rms_sync_compare(ngx_http_rms_sync_t *sync)
                && ngx_http_rms_sync_heard(sync, &sync->there))
     {
         sync->damaged = 0;
+        ngx_memzero(&sync->refused, sizeof(ngx_http_rms_stamp_of_t));
         ngx_http_rms_sync_back(sync);
 
     } else if (!ngx_http_rms_sync_same(&sync->there, &sync->refused)) {

@@ -19,7 +19,11 @@ my $pool = pool(nodes => 3, balancer => '', conf => {
     workers  => 2,
     http     => $redis->conf . "rms_seal_key_file $keys;\n",
     location => "rms_session cookie;\nrms_replay shared;\n",
-    locations => 'location /admin/ { rms_auth negotiate; rms_allow admin account=alice@RMS.TEST; rms_status; }',
+    locations => <<'X',
+location /admin/ { rms_auth negotiate; rms_allow admin account=alice@RMS.TEST; rms_status; }
+location /idle { rms_auth negotiate; rms_session cookie name=idle idle=9s; root @PREFIX@; try_files /nginx.conf =404; }
+location /deny { rms_auth negotiate; rms_session off; rms_replay shared; rms_on_store_error deny; root @PREFIX@; try_files /nginx.conf =404; }
+X
 });
 
 # ready() - every worker of every node has its connections.
@@ -37,10 +41,10 @@ sub at {
     return join ' ', $last->status, grep {length} (split / /, $last->header('x-who') || '')[0];
 }
 
-# login($i, $account) - the cookie that a login at node i sets
+# login($i, $account, %o) - the cookie that a login at node i sets
 sub login {
-    my ($i, $account) = @_;
-    my $said = at($i, account => $account || 'EXCH01$');
+    my ($i, $account, %o) = @_;
+    my $said = at($i, account => $account || 'EXCH01$', %o);
     my ($pair) = map {/^([^;]+);/} $last->all('set-cookie') or die "login: $said";
     return $pair;
 }
@@ -68,6 +72,14 @@ $seen = $redis->commands_seen(sub {
 is($seen->{get} || 0, 0, 'and asks nobody');
 is($pool->status(1)->{counters}{sessions_shared}, 1, 'the status counts it');
 is(at(1, cookie => 'rms_session=AAAAAAAAAAAAAAAAAAAAAA'), 401, 'a number that nobody gave is nobody');
+
+# sent before the answer; which of two connections Redis reads first is its own choice
+my ($here, $there, $missed) = ($pool->client(0), $pool->client(1), 0);
+for (1 .. 60) {
+    my $new = login(0, undef, client => $here);
+    $missed++ if at(1, client => $there, cookie => $new) ne $in;
+}
+cmp_ok($missed, '<=', 1, 'a session is in Redis before its client can come with it to another node');
 
 ok($pool->reload(1), 'a reload');
 is(at(1, cookie => $cookie), $in, 'loses no session');
@@ -98,6 +110,59 @@ ready();
 soon(sub { defined $pool->status(0)->{redis} && $pool->status(0)->{redis}{state} eq 'up' }, 'a node that begins anew');
 is(at(0, cookie => $_), 401, 'takes no session that was revoked') for $again, $bob;
 
+# written($do) - the login in it, and the name of its record in Redis
+sub written {
+    my ($do) = @_;
+    my %before = map { $_ => 1 } $redis->keys;
+    my $pair = $do->();
+    my ($key) = @{ wait_for(sub { my @new = grep { /:session:/ && !$before{$_} } $redis->keys; @new && \@new }, 'a record') };
+    return ($pair, $key);
+}
+
+sub refused { return $pool->status(0)->{counters}{records_refused} }
+sub calls { my ($name) = @_; return $redis->calls->{$name} || 0 }
+
+# a session that is in use, and that nobody else has any more
+my ($used, $key) = written(sub { login(0, 'EXCH01$', path => '/idle') });
+$redis->cmd('DEL', $key);
+my $sets = calls('set');
+soon(sub { at(0, cookie => $used, path => '/idle') eq $in && calls('set') > $sets }, 'a session in use is told to Redis now and then');
+is($redis->cmd('EXISTS', $key), 0, 'which does not bring back what was deleted there');
+
+# a record at the place of another
+my ($mine, $place) = written(sub { login(1) });
+my (undef, $his) = written(sub { login(1, 'bob') });
+my $before = refused();
+$redis->cmd('COPY', $his, $place, 'REPLACE');
+is(at(0, cookie => $mine), 401, 'a record that was moved is nobody');
+is(refused(), $before + 1, 'and is counted');
+
+# revocations that cannot be told yet
+$redis->cmd(qw(ACL SETUSER default -eval));
+is(revoke(0, 'account=nobody%40RMS.TEST')->{pool}, 'pending', 'a revocation that Redis does not store waits');
+my $alone = login(0);
+is(at(0, cookie => $alone), $in, 'who logs in meanwhile has a session');
+is(at(1, cookie => $alone), 401, 'at this node alone');
+$redis->cmd(qw(ACL SETUSER default +eval));
+soon(sub { at(1, cookie => login(0)) eq $in }, 'until the others know of it');
+
+# revocations that cannot be read
+my $document = (grep {/:document:revoked$/} $redis->keys)[0];
+my $record = $redis->cmd('HGET', $document, 'd');
+($mine) = written(sub { login(1) });
+my $unknown = $record;
+vec($unknown, 8, 1) ^= 1;       # in the number of the key that seals it
+$redis->cmd('HSET', $document, 'd', $unknown);
+$pool->node(0)->kill9;
+$pool->node(0)->start;
+ready();
+soon(sub { refused() > 0 }, 'a node that begins anew cannot read who was revoked');
+$seen = $redis->commands_seen(sub { is(at(0, cookie => $mine), 401, 'and believes no session of others') });
+is($seen->{get} || 0, 0, 'nor asks for one');
+$redis->cmd('HSET', $document, 'd', $record);
+$pool->reload(0);
+soon(sub { at(0, cookie => $mine) eq $in }, 'until it can');
+
 # replay
 my $token = negotiate('EXCH01$');
 is(at(0, headers => [['Authorization', $token]]), $in, 'a token is good at one node');
@@ -116,5 +181,17 @@ unlike($dump, qr/EXCH01|bob|RMS\.TEST/i, 'no account is in Redis');
 my ($number) = $again =~ /=(.*)/;
 unlike($dump, qr/\Q$number\E/, 'and no cookie');
 is_deeply([grep { $redis->dump->{$_}{ttl} < 0 } keys %{ $redis->dump }], [], 'every key has an end');
+
+# Redis does not answer
+$redis->freeze;
+$before = $pool->status(0)->{counters}{replay_alone};
+is(at(0, path => '/deny', account => 'EXCH01$'), 503, 'who shall not come in without Redis does not, though it was there a moment ago');
+like($last->header('retry-after') || '', qr/^\d+$/, 'and is told when to come again');
+$token = negotiate('EXCH01$');
+is(at(0, headers => [['Authorization', $token]]), $in, 'elsewhere a token is good');
+is(at(0, headers => [['Authorization', $token]]), 401, 'once at this node');
+is($pool->status(0)->{counters}{replay_alone}, $before + 1, 'and the status counts that nobody else was asked');
+$redis->thaw;
+soon(sub { at(0, path => '/deny', account => 'EXCH01$') eq $in }, 'all is well again when it answers');
 
 done_testing();

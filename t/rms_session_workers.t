@@ -9,6 +9,7 @@ standin(azure => {});
 my $n = nginx(pass => 'azure', workers => 2, log => 'notice', http => "keepalive_requests 10000;\n", locations => <<'X');
 location /cookie { rms_auth negotiate; rms_session cookie; add_header X-Who $rms_account always; root @PREFIX@; try_files /nginx.conf =404; }
 location /brief { rms_auth negotiate; rms_session cookie ttl=2s idle=2s; root @PREFIX@; try_files /nginx.conf =404; }
+location /idle { rms_auth negotiate; rms_session cookie idle=4s; root @PREFIX@; try_files /nginx.conf =404; }
 location /admin/ { rms_auth negotiate; rms_allow admin account=alice@RMS.TEST; rms_status; }
 location /pid { return 200 $pid; }
 X
@@ -86,6 +87,13 @@ my $brief = login('EXCH01$', path => '/brief');
 is(both($brief, '/brief'), '200 200 200 200', 'a brief session');
 wait_for(sub { get($one, $brief, '/brief') == 401 }, 'its end in one worker');
 is(both($brief, '/brief'), '401 401 401 401', 'ends in both at once');
+
+# what a worker keeps is no use that the zone does not see
+my $idle = login('EXCH01$', path => '/idle');
+my ($begun, $gone) = (time, 0);
+wait_for(sub { $gone ||= get($one, $idle, '/idle') != 200; return time > $begun + 6 }, 'longer than it may be idle');
+ok(!$gone, 'a session in use in one worker goes on');
+is(get($two, $idle, '/idle'), 200, 'and in the other');
 
 # a reload takes nothing along but the zone
 my $cookie = login('EXCH01$');

@@ -22,6 +22,8 @@ my %own = (
     scope     => 'made from keytab, domains and users in merge_auth()',
     list      => 'made from allow and acl_file in merge_loc_conf()',
     status    => 'of this location alone; merge_nameless() hands it to "if"',
+    admin     => 'of this location alone; merge_nameless() hands it to "if"',
+    health    => 'of this location alone; its handler asks nothing of an "if"',
     handover  => 'set by ngx_http_rms_check()',
     pass_file => 'where pass stands; merge_nameless()',
     pass_line => 'where pass stands; merge_nameless()',
@@ -33,7 +35,9 @@ my %body = map { $_->[0] => $_ } map { bodies(slurp($_)) } $file, 'ngx_rms_modul
 # members($struct) - [name, line] of each
 sub members {
     my ($struct) = @_;
+    (my $tag = $struct) =~ s/_t$/_s/;
     $h =~ /^typedef struct \{\n((?:(?!^\}).*\n)*)^\} \Q$struct\E;/m
+        or $h =~ /^struct \Q$tag\E \{\n((?:(?!^\}).*\n)*)^\};/m
         or do { wrong($header, "no struct $struct"); return };
     my ($inside, $first) = (plain($1), line_of($h, $-[1]));
     my @found;

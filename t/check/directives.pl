@@ -36,6 +36,10 @@ my %default = (
     read_only       => ["$dir/ngx_http_rms_backend.c", 'read_only off', 'ngx_pcalloc(cf->pool, sizeof(ngx_http_rms_backend_conf_t))'],
     rms_session     => ["$dir/ngx_http_rms_session.c", 'rms_session off', 'conf->session = NGX_HTTP_RMS_SESSION_OFF;'],
     rms_channel_binding => ["$dir/ngx_http_rms_conf.c", 'rms_channel_binding off', 'ngx_conf_merge_uint_value(conf->binding, prev->binding, RMS_CBIND_OFF)'],
+    rms_acl_max_age => ["$dir/ngx_http_rms_conf.c", 'rms_acl_max_age 0', 'ngx_conf_merge_sec_value(conf->acl_max_age, prev->acl_max_age, 0)'],
+    rms_acl_shared  => ["$dir/ngx_http_rms_conf.c", 'rms_acl_shared off', 'ngx_conf_merge_value(conf->acl_shared, prev->acl_shared, 0)'],
+    rms_on_store_error => ["$dir/ngx_http_rms_conf.c", 'rms_on_store_error local', 'ngx_conf_merge_uint_value(conf->store_error, prev->store_error,',
+                        'NGX_HTTP_RMS_STORE_LOCAL'],
     rms_acl_file    => ["$dir/ngx_http_rms_conf.c", 'rms_acl_file off', 'ngx_conf_merge_ptr_value(conf->acl_file, prev->acl_file, NULL)'],
     read_only_answer => ['src/rms_policy.h', 'read_only_answer 401', 'RMS_READ_ONLY_401 = 0'],
     identity        => ['src/rms_policy.h', 'identity none', 'RMS_IDENTITY_NONE = 0'],
@@ -93,7 +97,7 @@ sub flags {
     return (0, 99) if $flags =~ /\bNGX_CONF_ANY\b/;
     return ($1, 99) if $flags =~ /\bNGX_CONF_([12])MORE\b/;
     return (0, 0) if $flags =~ /\bNGX_CONF_NOARGS\b/;
-    return (0, 1) if $flags =~ /\bNGX_CONF_FLAG\b/;
+    return (1, 1) if $flags =~ /\bNGX_CONF_FLAG\b/;
     my ($digits) = $flags =~ /\bNGX_CONF_TAKE(\d+)\b/ or return (-1, -1);
     return ((sort split //, $digits)[0, -1]);
 }
@@ -133,7 +137,7 @@ sub words {
     return if $syntax !~ / \| |^\S+ off;/;
 
     # a setter may leave values to functions of the same name and a half
-    my $text = $body{$setter} // '';
+    my $text = $setter eq 'ngx_conf_set_flag_slot' ? '"on" "off"' : $body{$setter} // '';
     (my $stem = $setter) =~ s/_directive$//;
     $text .= $body{$_} for grep { /^\Q${stem}\E_(?:value|parameter)$/ && $text =~ /\b$_\(/ } keys %body;
     for my $word (@words) {

@@ -128,7 +128,7 @@ for my $enum (['src/rms_policy.h', 'REASON', 'src/rms_policy.c'], ['src/rms_metr
 # keys of the status
 
 my $status = find("$dir/ngx_http_rms_status.c",
-    qr/(?:ngx_http_rms_json_(?:text|string|open)\(\w+, |rms_string\()"(\w+)"/m);
+    qr/(?:ngx_http_rms_json_(?:text|string|open)\(&?\w+, |rms_string\()"(\w+)"/m);
 my $keys = find($doc, qr/`(\w+)`/m, qr/^\| key \| value \|\n/m, qr/^$/m);
 for (sort keys %$status) {
     wrong($status->{$_}, "the key $_ of the status is not in $doc") if !$keys->{$_};

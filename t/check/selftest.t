@@ -64,7 +64,7 @@ my @cases = (
     ['directives', 'another set of values', $module,
         change(qr/ngx_string\("strict"\)/, 'ngx_string("severe")'), 'values of rms_inspect are on | strict'],
     ['directives', 'a value the setter does not know', 'docs/directives.md',
-        change(qr/rms_replay off \| local;/, 'rms_replay off | local | shred;'), 'does not know the value shred of rms_replay'],
+        change(qr/rms_replay off \| local \| shared;/, 'rms_replay off | local | shred;'), 'does not know the value shred of rms_replay'],
     ['directives', 'another default', $conf,
         change(qr/prev->deny, RMS_DENY_FAULT/, 'prev->deny, RMS_DENY_403'), 'default of rms_deny is fault, in the code RMS_DENY_403'],
     ['directives', 'another size by default', $conf,
@@ -109,7 +109,7 @@ my @cases = (
     ['conf', 'a member that is merged, and never UNSET', $conf,
         change(qr/    conf->deny = NGX_CONF_UNSET_UINT;/, '    conf->deny = 0;'), qr/^\Q$header\E:\d+: deny is /m],
     ['conf', 'a main member without a value', $conf,
-        change(qr/     \*     rmcf->redis = 0;\n/, ''), qr/^\Q$header\E:\d+: redis is not set/m],
+        change(qr/     \*     rmcf->redis = NULL;\n/, ''), qr/^\Q$header\E:\d+: redis is not set/m],
     ['conf', 'a main member without init', $conf,
         change(qr/    ngx_conf_init_size_value\(rmcf->body_memory.*\n/, ''), 'body_memory is UNSET, but not set in'],
 

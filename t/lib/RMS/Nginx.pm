@@ -267,13 +267,13 @@ sub start {
 }
 
 # kill9() - gone as in a crash.  The workers after the master, which would keep the
-# socket listening with nobody behind it.
+# socket listening with nobody behind it; a zombie has closed it.
 sub kill9 {
     my ($self) = @_;
     my @workers = $self->workers;
     stop_process($self->{pid}, 'KILL');
     kill 'KILL', -$self->{pid};
-    return wait_for(sub { !grep { readlink "/proc/$_/exe" } @workers }, 'the workers are gone');
+    return wait_for(sub { !grep { slurp("/proc/$_/stat") =~ /\) [^ZX] / } @workers }, 'the workers are gone');
 }
 
 # prefix(), port(), url($path) - where it is.
@@ -284,13 +284,14 @@ sub url {
     return ($self->{ssl} ? 'https' : 'http') . "://$HOST:$self->{port}" . ($path || '/');
 }
 
-# workers() - pids of the workers.    leaving() - those that are shutting down.
+# workers() - pids of the workers.    leaving() - those that are shutting down, or
+# have no command line any more.
 sub workers {
     my ($self) = @_;
     return split ' ', slurp("/proc/$self->{pid}/task/$self->{pid}/children");
 }
 
-sub leaving { return grep { slurp("/proc/$_/cmdline") =~ /shutting down/ } $_[0]->workers }
+sub leaving { return grep { slurp("/proc/$_/cmdline") =~ /shutting down|\A\z/ } $_[0]->workers }
 
 # reload($conf_text) - SIGHUP, with a new configuration if given; waits until
 # new workers run and old ones have stopped accepting.  False when refused.
