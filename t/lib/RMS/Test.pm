@@ -35,6 +35,8 @@ package RMS::Test;
 #   RMS::Proxy     a network that is cut, slow, silent or lying, at run time
 #   RMS::Pool      nodes behind a balancer
 #   RMS::Load      many clients at once, each answer checked, each request counted
+#   RMS::Shared    what the nodes of a pool share, and what Redis has of it
+#   RMS::Sessions  what the nodes of a pool say to a cookie, revocations
 #
 # KEEP=1 keeps the folder.  TEST_RMS_DEADLINE is the deadline of every wait.
 
