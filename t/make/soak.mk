@@ -1,4 +1,4 @@
-# make test-valgrind  long runs: memory, reloads under load, valgrind (REQUESTS=100000 RELOADS=200 VALGRIND_REQUESTS=400)
+# make test-valgrind  long runs: memory, reloads under load, Redis, valgrind (REQUESTS=100000 RELOADS=200 VALGRIND_REQUESTS=400)
 
 REQUESTS          ?= 100000
 RELOADS           ?= 200

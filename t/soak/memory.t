@@ -24,7 +24,7 @@ sub measure {
         my %now = map { (readlink($_) // '') =~ /^socket/ ? ($_ => 1) : () } glob "/proc/$worker/fd/*";
         my $same = defined $fds && $fds == keys %now;
         $fds = keys %now;
-        return $same && (() = slurp('/proc/net/tcp') =~ /^\s*\d+: \S+:@{[sprintf '%04X', $port]} \S+ 01 /mg) == 0;
+        return $same && !grep {/^\s*\d+: \S+:@{[sprintf '%04X', $port]} \S+ 01 /} split /\n/, slurp('/proc/net/tcp');
     }, 'connections closed');
     my $status = slurp("/proc/$worker/status");
     my ($anon) = $status =~ /^RssAnon:\s+(\d+)/m;
