@@ -243,7 +243,7 @@ ngx_http_rms_sync_answer(void *data, const rms_redis_reply_t *reply)
 ngx_http_rms_put_e
 ngx_http_rms_sync_result(const rms_redis_reply_t *reply)
 {
-    ngx_str_t      text;
+    char           text[RMS_REDIS_TEXT];
     static time_t  told;
 
     if (reply == NULL) {
@@ -263,17 +263,16 @@ ngx_http_rms_sync_result(const rms_redis_reply_t *reply)
 
     told = ngx_time();
 
-    ngx_str_null(&text);
+    text[0] = '\0';
 
     if (reply->type == RMS_REDIS_ERROR) {
-        text = reply->str;
-        text.len = ngx_min(text.len, 200);
+        rms_redis_printable(text, sizeof(text), &reply->str);
     }
 
     ngx_http_rms_event(NGX_LOG_ERR, ngx_cycle->log, 3001,
-                       "Redis did not store a document: \"%V\"; let its user "
+                       "Redis did not store a document: \"%s\"; let its user "
                        "run EVAL, HGET, HSET, DEL, EXPIRE and PUBLISH on our "
-                       "keys and channels, and look at its memory", &text);
+                       "keys and channels, and look at its memory", text);
 
     return NGX_HTTP_RMS_PUT_REFUSED;
 }

@@ -19,6 +19,7 @@ our @SAMPLES = qw(01 07 09 12);
 
 my %env = (MALLOC_TRIM_THRESHOLD_ => 134217728);
 our ($load_env, @wrap);
+our $workers = 1;
 my (%pid, %port, @pin, @rest);
 
 # pin() - processors for the contenders and for the rest; none on a machine
@@ -33,6 +34,7 @@ sub pin {
 }
 
 sub rest { @rest }
+sub contender { @pin }
 sub pid  { $pid{ $_[0] } }
 sub port { $port{ $_[0] } }
 
@@ -51,7 +53,7 @@ sub nginx_text {
     return <<"X";
 $modules
 $user
-worker_processes 1;
+worker_processes $workers;
 events { worker_connections 1024; }
 http {
     access_log off;

@@ -18,11 +18,11 @@ use FindBin;
 use lib "$FindBin::Bin/../lib", $FindBin::Bin;
 use IO::Socket::INET;
 use JSON::PP ();
-use POSIX qw(strftime);
 use RMS::NTLM;
 use RMS::Test (plain => 1);
 use Time::HiRes qw(time);
 
+use Measure;
 use Peers;
 
 $| = 1;
@@ -59,28 +59,8 @@ my @workloads = (
       peers => [qw(plain ntlm gssapi_ntlm)] },
 );
 
-# processes($pid) - it and all below it.
-sub processes {
-    my ($pid) = @_;
-    return $pid, map { processes($_) } split ' ', slurp("/proc/$pid/task/$pid/children");
-}
-
-# cpu($name) - processor seconds so far, of all threads of all its processes:
-# the nanoseconds of schedstat, utime + stime where the kernel has none.
-sub cpu {
-    my ($name) = @_;
-    my $sum = 0;
-    for my $pid (processes(Peers::pid($name))) {
-        my @threads = glob "/proc/$pid/task/*/schedstat";
-        if (@threads) {
-            $sum += (split ' ', slurp($_))[0] / 1e9 for @threads;
-        } else {
-            my @stat = split ' ', slurp("/proc/$pid/stat") =~ s/^.*\)//sr;
-            $sum += ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
-        }
-    }
-    return $sum;
-}
+# cpu($name) - of a contender.
+sub cpu { return cpu_of(Peers::pid($_[0])) }
 
 # accepts() - connections the backend has taken so far, over one that is kept.
 my $status;
@@ -112,17 +92,6 @@ sub session {
         headers => [@{ $s->{headers} }, ['Authorization', negotiate('EXCH01$')]]);
     my ($cookie) = ($c->response->header('set-cookie') // '') =~ /^([^;]+)/ or die "$peer: no cookie\n";
     return $cookie;
-}
-
-# tool(@command) - runs it beside the contenders; the JSON of its last line.
-sub tool {
-    my (@command) = @_;
-    my ($exit, $text) = run([Peers::rest(), @command], env => $Peers::load_env);
-    my ($json) = $text =~ /^(\{.*\})\s*\z/m;
-    die "@command: $text\n" if $exit || !$json;
-    my $r = JSON::PP::decode_json($json);
-    die "@command: $r->{errors} of $r->{requests} requests failed\n$text\n" if $r->{errors};
-    return $r;
 }
 
 sub load {
@@ -199,11 +168,6 @@ sub check {
     return check_relayed($s->{response}, $r->body) ? 'incomplete' : 'signed parts changed';
 }
 
-sub median {
-    my @v = sort { $a <=> $b } @_;
-    return @v % 2 ? $v[$#v / 2] : ($v[@v / 2 - 1] + $v[@v / 2]) / 2;
-}
-
 sub column { my ($key, @rows) = @_; return map { $_->{$key} } @rows }
 
 # summary($w) - the figures of each contender over the rounds.
@@ -213,11 +177,10 @@ sub summary {
     return map {
         my @s = @{ $w->{slices}{$_} };
         my @cpu = column(cpu => @s);
-        my @ratio = map { $cpu[$_] / $plain[$_] } 0 .. $#cpu;
-        my ($low, $high) = (sort { $a <=> $b } @ratio)[0, -1];
+        my ($ratio, $low, $high) = ratios(\@cpu, \@plain);
         my $connections = 0;
         $connections += $_ for column(connections => @s);
-        +{ contender => $_, title => $title{$_}, cpu => median(@cpu), ratio => median(@ratio),
+        +{ contender => $_, title => $title{$_}, cpu => median(@cpu), ratio => $ratio,
            ratio_low => $low, ratio_high => $high, answer => $w->{answer}{$_},
            (map { $_ => median(column($_ => @s)) } qw(throughput p50 p99 requests)),
            backend_connections => $connections, slices => \@s };
@@ -241,24 +204,12 @@ sub table {
     return "$text\n";
 }
 
-# machine() - what it ran on.
-sub machine {
-    my ($cpu) = slurp('/proc/cpuinfo') =~ /^model name\s*:\s*(.*)$/m;
-    my $cpus = () = slurp('/proc/cpuinfo') =~ /^processor\s*:/mg;
-    my (undef, $uname) = run([qw(uname -sr)]);
-    my (undef, $packages) = run([qw(dpkg-query -W -f), '${Package} ${Version}\n',
-        qw(nginx haproxy apache2-bin libapache2-mod-auth-gssapi libnginx-mod-http-lua libkrb5-3 libxml2 libc6 wrk)]);
-    chomp $uname;
-    return { cpu => $cpu || 'unknown', cpus => $cpus, kernel => $uname, date => strftime('%Y-%m-%d %H:%M', localtime),
-        load => (split ' ', slurp('/proc/loadavg'))[0], packages => [split /\n/, $packages] };
-}
-
 my ($machine, $long, $short);
 
 # write_down($round) - what the rounds so far say.
 sub write_down {
     my ($round) = @_;
-    $machine->{load_after} = (split ' ', slurp('/proc/loadavg'))[0];
+    $machine->{load_after} = load_average();
     my $text = "$machine->{date}, $machine->{cpu}, $machine->{cpus} processors, $machine->{kernel}; "
         . "$machine->{pinned}; load average $machine->{load} before, $machine->{load_after} after; "
         . sprintf("%d rounds, slices of %d s full speed and %.1f s at the fixed rate, %d connections.\n\n",
@@ -288,7 +239,8 @@ if ($ENV{BENCH_OTHER}) {
     $ENV{BENCH_OTHER} = abs_path($ENV{BENCH_OTHER});
     @{ $_->{peers} } = map { /^(module|routing|negotiate)$/ ? ($_, "${_}2") : $_ } @{ $_->{peers} } for @workloads;
 }
-$machine = machine();
+$machine = machine(qw(nginx haproxy apache2-bin libapache2-mod-auth-gssapi libnginx-mod-http-lua libkrb5-3 libxml2
+    libc6 wrk));
 $machine->{pinned} = Peers::pin();
 Peers::start();
 $Peers::load_env = { %{ kdc()->env('EXCH01$') }, KRB5_KTNAME => kdc()->keytab, KRB5RCACHENAME => 'none:' };

@@ -3,8 +3,8 @@
  * A load generator of "make bench" for what wrk does not do: requests at a
  * fixed rate, and one Kerberos token per request.
  *
- *   load [-c connections] [-n requests] [-r rate] [-s service [-f]] addr port
- *        file
+ *   load [-c connections] [-n requests] [-r rate] [-e status]
+ *        [-s service [-f] | -k cookies] [-w cookies] addr port file
  *   load -a [-n tokens] -s service
  *
  * The file holds one HTTP/1.1 request, sent as it is over connections that are
@@ -12,7 +12,10 @@
  * from the tickets of the default cache (SPNEGO, no mutual authentication)
  * before the clock starts.  With -r latency counts from the moment a request
  * was due, so that a stall is charged to every request it delayed.  With -f
- * only the first request of each connection has a token.
+ * only the first request of each connection has a token.  -k is a file of
+ * cookies, NAME=VALUE a line: each request has the next of them, from the top
+ * again behind the last.  -w writes down the cookies that answers set.  -e is
+ * the status that all answers must have (200).
  *
  * -a accepts the tokens in this process (KRB5_KTNAME): the floor under every
  * server that looks at a token per request.
@@ -70,7 +73,10 @@ static uint64_t now(void);
 static text_t slurp(const char *file);
 static gss_name_t import(const char *service);
 static gss_buffer_desc make_token(gss_name_t name);
+static void add_cookies(const text_t *request, const char *file);
 static text_t with_token(const text_t *request, gss_name_t name);
+static text_t with_line(const text_t *request, const char *name,
+    const char *value, size_t len);
 static void accept_all(const char *service, size_t n);
 static void dial(conn_t *c);
 static void start(conn_t *c, const text_t *request, uint64_t since);
@@ -78,6 +84,7 @@ static void push(conn_t *c);
 static int pull(conn_t *c);
 static int complete(conn_t *c);
 static void head(conn_t *c);
+static void write_cookie(const char *answer);
 static void finish(conn_t *c);
 static size_t token_for(conn_t *c, size_t connection, size_t request);
 static void run(void);
@@ -91,6 +98,9 @@ static size_t              n_conns = 8, n_requests = 1000, done, errors;
 static double              rate;
 static text_t             *requests;
 static int                 own_tokens, first_only;
+static size_t              n_cookies;
+static const char         *status = "200";
+static FILE               *set_cookies;
 static uint64_t            begun, ended, *latency;
 
 
@@ -101,19 +111,23 @@ main(int argc, char **argv)
     size_t       i, tokens;
     text_t       request;
     gss_name_t   name;
-    const char  *service;
+    const char  *service, *cookies;
 
     accepting = 0;
     service = NULL;
+    cookies = NULL;
 
-    while ((opt = getopt(argc, argv, "ac:fn:r:s:")) != -1) {
+    while ((opt = getopt(argc, argv, "ac:e:fk:n:r:s:w:")) != -1) {
         switch (opt) {
         case 'a': accepting = 1; break;
         case 'c': n_conns = strtoul(optarg, NULL, 10); break;
+        case 'e': status = optarg; break;
         case 'f': first_only = 1; break;
+        case 'k': cookies = optarg; break;
         case 'n': n_requests = strtoul(optarg, NULL, 10); break;
         case 'r': rate = strtod(optarg, NULL); break;
         case 's': service = optarg; break;
+        case 'w': set_cookies = fopen(optarg, "w"); break;
         default: fail("unknown option");
         }
     }
@@ -124,7 +138,7 @@ main(int argc, char **argv)
     }
 
     if (argc - optind != 3 || n_conns == 0 || n_conns > CONNECTIONS_MAX
-        || n_requests == 0)
+        || n_requests == 0 || (service && cookies) || strlen(status) != 3)
     {
         fail("usage: see the head of the source");
     }
@@ -153,9 +167,17 @@ main(int argc, char **argv)
         }
     }
 
+    if (cookies) {
+        add_cookies(&request, cookies);
+    }
+
     prctl(PR_SET_TIMERSLACK, 1UL);
     run();
     report();
+
+    if (set_cookies && fclose(set_cookies) != 0) {
+        fail("cookies: %s", strerror(errno));
+    }
 
     return 0;
 }
@@ -250,21 +272,80 @@ make_token(gss_name_t name)
 }
 
 
-/* The request with the header right after its first line. */
+static void
+add_cookies(const text_t *request, const char *file)
+{
+    char     line[1024];
+    FILE    *f;
+    size_t   size, len;
+
+    size = 0;
+    f = fopen(file, "r");
+
+    if (f == NULL) {
+        fail("%s: %s", file, strerror(errno));
+    }
+
+    while (fgets(line, sizeof(line), f)) {
+        len = strcspn(line, "\n");
+
+        if (n_cookies + 1 >= size) {
+            size = 2 * size + 16;
+            requests = realloc(requests, size * sizeof(text_t));
+            if (requests == NULL) {
+                fail("no memory");
+            }
+        }
+
+        requests[++n_cookies] = with_line(request, "Cookie: ", line, len);
+    }
+
+    fclose(f);
+
+    if (n_cookies == 0) {
+        fail("%s: no cookies", file);
+    }
+}
+
 
 static text_t
 with_token(const text_t *request, gss_name_t name)
 {
-    char             *p, *line;
-    size_t            first;
+    char             *text;
     text_t            t;
     OM_uint32         minor;
     gss_buffer_desc   token;
 
     token = make_token(name);
 
+    text = malloc(token.length * 2 + 8);
+    if (text == NULL) {
+        fail("no memory");
+    }
+
+    t = with_line(request, "Authorization: Negotiate ", text,
+                  (size_t) EVP_EncodeBlock((unsigned char *) text, token.value,
+                                           (int) token.length));
+
+    free(text);
+    gss_release_buffer(&minor, &token);
+
+    return t;
+}
+
+
+/* The request with a header right after its first line. */
+
+static text_t
+with_line(const text_t *request, const char *name, const char *value,
+    size_t len)
+{
+    char    *p, *line;
+    size_t   first;
+    text_t   t;
+
     line = memchr(request->data, '\n', request->len);
-    t.data = malloc(request->len + token.length * 2 + 64);
+    t.data = malloc(request->len + strlen(name) + len + 2);
 
     if (line == NULL || t.data == NULL) {
         fail("not a request");
@@ -272,15 +353,13 @@ with_token(const text_t *request, gss_name_t name)
 
     first = (size_t) (line - request->data) + 1;
     memcpy(t.data, request->data, first);
-    p = t.data + first;
-    p += sprintf(p, "Authorization: Negotiate ");
-    p += EVP_EncodeBlock((unsigned char *) p, token.value, (int) token.length);
+    p = stpcpy(t.data + first, name);
+    memcpy(p, value, len);
+    p += len;
     *p++ = '\r';
     *p++ = '\n';
     memcpy(p, request->data + first, request->len - first);
     t.len = (size_t) (p - t.data) + request->len - first;
-
-    gss_release_buffer(&minor, &token);
 
     return t;
 }
@@ -450,10 +529,16 @@ head(conn_t *c)
 
     *end = '\0';
 
-    if (strncmp(c->buf, "HTTP/1.1 200", 12) != 0) {
+    if (strncmp(c->buf, "HTTP/1.1 ", 9) != 0
+        || strncmp(c->buf + 9, status, 3) != 0)
+    {
         if (errors++ == 0) {
             fprintf(stderr, "%.200s\n", c->buf);
         }
+    }
+
+    if (set_cookies) {
+        write_cookie(c->buf);
     }
 
     p = strcasestr(c->buf, "\r\nContent-Length:");
@@ -474,6 +559,24 @@ head(conn_t *c)
 
 
 static void
+write_cookie(const char *answer)
+{
+    const char  *p;
+
+    p = strcasestr(answer, "\r\nSet-Cookie: ");
+
+    if (p == NULL) {
+        errors++;
+        return;
+    }
+
+    p += sizeof("\r\nSet-Cookie: ") - 1;
+
+    fprintf(set_cookies, "%.*s\n", (int) strcspn(p, ";\r"), p);
+}
+
+
+static void
 finish(conn_t *c)
 {
     latency[done++] = now() - c->since;
@@ -481,11 +584,15 @@ finish(conn_t *c)
 }
 
 
-/* Which of the requests comes next: 0 is the one without a token. */
+/* Which request comes next: 0 is the one without a header of its own. */
 
 static size_t
 token_for(conn_t *c, size_t connection, size_t request)
 {
+    if (n_cookies) {
+        return request % n_cookies + 1;
+    }
+
     if (!own_tokens) {
         return 0;
     }
