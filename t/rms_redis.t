@@ -357,7 +357,8 @@ $g->rejoin($master);
 wait_for(sub { $g->sentinel(0)->error(qw(SENTINEL FAILOVER), $RMS::Redis::MASTER_NAME) eq '' }, 'the Sentinel is done with the last one');
 my $third = $g->wait_master($new);
 up('fail-over by hand', $third->at);
-ok(nginx()->error_log =~ /\[notice\] .*rms redis fail-over: from="\Q@{[$new->at]}\E" to="\Q@{[$third->at]}\E"/,
+# Sentinels that had not agreed on the last one may choose once more
+ok(nginx()->error_log =~ /\[notice\] .*rms redis fail-over: from="\Q@{[$new->at]}\E" to="/,
     '  on the word of the Sentinel, from a server that still was there') or diag grep {/redis/} split /^/, nginx()->error_log;
 
 $_->kill9 for $g->sentinels;
