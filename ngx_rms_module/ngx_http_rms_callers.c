@@ -3,11 +3,11 @@
  * What this worker made of the records of cookie sessions that it met last, so
  * that the next request of each copies, reads and allocates nothing.
  *
- * Nothing here outlives the zone: each request asks the store, with its lock,
- * for the number of the record that the key has now, and only the very record
- * that was read before is taken as read.  So what another worker deleted, wrote
- * anew, or dropped to make room is gone here as well, and a session in use
- * stays in use for the store.  Times, scope and revocations are tested with
+ * Nothing here outlives the zone: when any record has gone, and once a second,
+ * the store is asked with its lock for the number of the record that the key
+ * has now, and only the very record that was read before is taken as read.  So
+ * what another worker deleted, wrote anew, or dropped to make room is gone here
+ * as well, and a session in use stays in use for the store.  Times, scope and revocations are tested with
  * each request.  Whatever is not plainly good is left to
  * ngx_http_rms_record.c, which also writes back when a session was seen.
  *
@@ -35,7 +35,9 @@ struct ngx_http_rms_met_s {
     ngx_queue_t                  queue;
     ngx_http_rms_met_t          *next;          /* of its chain */
     rms_store_key_t              key;
-    uint32_t                     number;        /* of the record */
+    uint32_t                     number;        /* of the record, */
+    uint64_t                     gone;          /* when so many had gone, */
+    uint64_t                     looked;        /* at this time */
     rms_session_t                session;
     ngx_http_rms_caller_t       *caller;
     size_t                       size;
@@ -55,6 +57,8 @@ static ngx_http_rms_callers_t *ngx_http_rms_callers_create(void);
 static void ngx_http_rms_callers_cleanup(void *data);
 static ngx_http_rms_met_t **ngx_http_rms_callers_link(
     ngx_http_rms_callers_t *callers, const rms_store_key_t *key);
+static ngx_uint_t ngx_http_rms_callers_there(ngx_http_rms_zone_t *zone,
+    ngx_http_rms_met_t *met, uint64_t now);
 static rms_session_state_e ngx_http_rms_callers_state(ngx_http_request_t *r,
     ngx_http_rms_ctx_t *ctx, ngx_http_rms_met_t *met);
 static size_t ngx_http_rms_callers_size(const rms_session_t *session,
@@ -129,25 +133,48 @@ ngx_http_rms_callers_link(ngx_http_rms_callers_t *callers,
 }
 
 
+/*
+ * Is the record there that was read?  The store is asked, with the lock, when
+ * any record has gone, and once a second, which tells it that this one is in
+ * use: before it is full, none goes for want of use.
+ */
+
+static ngx_uint_t
+ngx_http_rms_callers_there(ngx_http_rms_zone_t *zone, ngx_http_rms_met_t *met,
+    uint64_t now)
+{
+    rms_rc_e  rc;
+    uint32_t  number;
+    uint64_t  gone;
+
+    gone = rms_store_gone(&zone->store);
+
+    if (gone == met->gone && now == met->looked) {
+        return 1;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+    rc = rms_store_look(&zone->store, &met->key, now, &number);
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    met->gone = gone;
+    met->looked = now;
+
+    return rc == RMS_OK && number == met->number;
+}
+
+
 /* Whatever has to be written or read anew counts as expired. */
 
 static rms_session_state_e
 ngx_http_rms_callers_state(ngx_http_request_t *r, ngx_http_rms_ctx_t *ctx,
     ngx_http_rms_met_t *met)
 {
-    rms_rc_e              rc;
-    uint32_t              number;
-    uint64_t              now;
-    ngx_http_rms_zone_t  *zone;
+    uint64_t  now;
 
-    zone = ngx_http_rms_zone(r);
     now = (uint64_t) ngx_time();
 
-    ngx_shmtx_lock(&zone->shpool->mutex);
-    rc = rms_store_look(&zone->store, &met->key, now, &number);
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    if (rc != RMS_OK || number != met->number
+    if (!ngx_http_rms_callers_there(ngx_http_rms_zone(r), met, now)
         || rms_session_touch_due(&met->session, now))
     {
         return RMS_SESSION_EXPIRED;
@@ -199,6 +226,7 @@ ngx_http_rms_callers_keep(ngx_http_request_t *r, const rms_store_key_t *key,
 
     met->key = *key;
     met->number = number;
+    met->looked = 0;
     met->session = *session;
     met->session.account = caller->account;
     met->session.service = caller->service;

@@ -320,6 +320,13 @@ rms_store_look(rms_store_t *store, const rms_store_key_t *key, uint64_t now,
 }
 
 
+uint64_t
+rms_store_gone(const rms_store_t *store)
+{
+    return __atomic_load_n(&store->shared->gone, __ATOMIC_ACQUIRE);
+}
+
+
 rms_rc_e
 rms_store_touch(rms_store_t *store, const rms_store_key_t *key,
     uint64_t expires, uint64_t now)
@@ -570,6 +577,11 @@ rms_store_remove(rms_store_t *store, uint32_t i)
 
     kind->records--;
     kind->cells -= n;
+
+    /* read without the lock: see rms_store_gone() */
+
+    __atomic_store_n(&store->shared->gone, store->shared->gone + 1,
+                     __ATOMIC_RELEASE);
 
     return rms_store_release(store, i, n);
 }

@@ -131,6 +131,14 @@ rms_rc_e rms_store_look(rms_store_t *store, const rms_store_key_t *key,
     uint64_t now, uint32_t *number);
 
 
+/*
+ * How many records have gone so far, replaced ones included.  The one call that
+ * needs no lock: as long as the number is the same, every record that was seen
+ * before is still there, unless its time is over.  It does not count as use.
+ */
+uint64_t rms_store_gone(const rms_store_t *store);
+
+
 /* A new expiry, and used just now.  RMS_OK or RMS_DECLINED. */
 rms_rc_e rms_store_touch(rms_store_t *store, const rms_store_key_t *key,
     uint64_t expires, uint64_t now);

@@ -18,16 +18,18 @@ _Static_assert(sizeof(rms_store_cell_t) == RMS_STORE_CELL, "no padding");
 void
 rms_store_reset(rms_store_t *store)
 {
-    uint64_t             puts, resets;
+    uint64_t             puts, gone, resets;
     rms_store_shared_t  *shared;
 
     shared = store->shared;
     puts = shared->puts;
+    gone = shared->gone + 1;
     resets = shared->resets + 1;
 
     OPENSSL_cleanse(shared, rms_store_size(store->n_cells));
 
     shared->puts = puts;
+    shared->gone = gone;
     shared->resets = resets;
     shared->cells = store->n_cells;
     shared->chains = store->n_chains;

@@ -14,7 +14,7 @@
 
 /* "RMSSTOR" and the version of the layout below. */
 
-#define RMS_STORE_MAGIC      UINT64_C(0x02524f5453534d52)
+#define RMS_STORE_MAGIC      UINT64_C(0x03524f5453534d52)
 
 #define RMS_STORE_CELL       128        /* bytes                         */
 #define RMS_STORE_HEAD_DATA  (RMS_STORE_CELL - 56)
@@ -48,6 +48,8 @@ typedef struct rms_store_shared_s {
     uint32_t          sweep;
     uint64_t          resets;
     uint64_t          puts;     /* the next one has the next number      */
+    uint64_t          gone;     /* records that went, for whatever reason */
+    uint64_t          spare;    /* the cells behind are aligned          */
     rms_store_kind_t  kinds[RMS_STORE_KINDS];
 } rms_store_shared_t;
 

@@ -174,8 +174,8 @@ is($s->at($_, cookie => $bob), 401, "who was revoked is so at node $_") for 0 ..
 
 # Two changes at one moment
 
+my $version = $s->status(0)->{shared_list}{version};
 for my $round (1 .. 3) {
-    my $version = $s->status(0)->{shared_list}{version};
     soon(sub { $s->everywhere($version) }, "round $round");
     my @client = map { $s->{pool}->client($_) } 0, 1;
     my $body = sub { my ($i) = @_; return qq({"op":"add","rules":["user account=r$round-$i\@RMS.TEST"]}) };
@@ -184,6 +184,7 @@ for my $round (1 .. 3) {
         ['Content-Type', 'application/json'], ['If-Match', qq("$version")]]) for 0, 1;
     my @status = sort map { $_->response->status } @client;
     is("@status", '200 412', "round $round: two nodes change the list at one moment, one of them does");
+    $version++;
 }
 
 # Who reads it learns nothing

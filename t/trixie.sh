@@ -179,7 +179,7 @@ run)
     [ -d "$root" ] || part bootstrap
     copy_tree
     part packages
-    part tests --net
+    part tests --net 9>&-
     ;;
 
 *)

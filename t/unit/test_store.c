@@ -705,6 +705,53 @@ each_put_has_a_number_of_its_own(void **state)
 }
 
 
+/* Who saw a record need not look again before any has gone. */
+
+static void
+every_record_that_goes_is_counted(void **state)
+{
+    test_t           t;
+    uint32_t         number;
+    uint64_t         gone;
+    rms_store_key_t  k;
+
+    (void) state;
+
+    t = make(4, 1, 0, 0);
+    k = key(0, 1);
+    gone = rms_store_gone(&t.store);
+
+    assert_int_equal(put(&t, 0, 1, 10), RMS_OK);
+    assert_int_equal(put(&t, 0, 2, 10), RMS_OK);
+    assert_int_equal(get(&t, 0, 1), 10);
+    assert_int_equal(look(&t, 0, 1, NOW, &number), RMS_OK);
+    assert_int_equal(rms_store_touch(&t.store, &k, LATER + 1, NOW), RMS_OK);
+    assert_int_equal(rms_store_gone(&t.store), gone);
+
+    /* replaced, deleted, pushed out, at its end, and all at once */
+
+    assert_int_equal(put(&t, 0, 1, 10), RMS_OK);
+    assert_int_equal(rms_store_gone(&t.store), gone + 1);
+
+    assert_int_equal(rms_store_delete(&t.store, &k), RMS_OK);
+    assert_int_equal(rms_store_gone(&t.store), gone + 2);
+
+    assert_int_equal(put(&t, 0, 3, 10), RMS_OK);
+    assert_int_equal(put(&t, 0, 4, 10), RMS_OK);
+    assert_int_equal(put(&t, 0, 5, 10), RMS_OK);
+    assert_int_equal(put(&t, 0, 6, 10), RMS_OK);
+    assert_int_equal(rms_store_gone(&t.store), gone + 3);
+
+    assert_int_equal(look(&t, 0, 6, LATER, &number), RMS_DECLINED);
+    assert_int_equal(rms_store_gone(&t.store), gone + 4);
+
+    rms_store_reset(&t.store);
+    assert_int_equal(rms_store_gone(&t.store), gone + 5);
+
+    free(t.memory);
+}
+
+
 static void
 who_is_looked_at_is_in_use(void **state)
 {
@@ -1247,6 +1294,7 @@ main(void)
         cmocka_unit_test(forgotten_records_are_swept_by_later_puts),
         cmocka_unit_test(walk_meets_every_record_once),
         cmocka_unit_test(each_put_has_a_number_of_its_own),
+        cmocka_unit_test(every_record_that_goes_is_counted),
         cmocka_unit_test(who_is_looked_at_is_in_use),
         cmocka_unit_test(store_survives_at_another_address),
         cmocka_unit_test(foreign_memory_is_not_taken_over),
