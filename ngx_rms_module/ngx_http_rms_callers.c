@@ -6,10 +6,11 @@
  * Nothing here outlives the zone: when any record has gone, and once a second,
  * the store is asked with its lock for the number of the record that the key
  * has now, and only the very record that was read before is taken as read.  So
- * what another worker deleted, wrote anew, or dropped to make room is gone here
- * as well, and a session in use stays in use for the store.  Times, scope and revocations are tested with
- * each request.  Whatever is not plainly good is left to
- * ngx_http_rms_record.c, which also writes back when a session was seen.
+ * what another worker deleted, wrote anew, or dropped to make room is gone
+ * here as well, and a session in use stays in use for the store.  Times, scope
+ * and revocations are tested with each request.  Whatever is not plainly good
+ * is left to ngx_http_rms_record.c, which also writes back when a session was
+ * seen.
  *
  * Keys are hashes of the numbers of cookies.  At most so many callers and so
  * many bytes; who was not asked for longest goes first, and is wiped.  They
