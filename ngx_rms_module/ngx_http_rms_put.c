@@ -59,6 +59,7 @@ ngx_http_rms_sync_put(ngx_http_rms_main_conf_t *rmcf, ngx_uint_t kind,
 {
     u_char                           buf[NGX_HTTP_RMS_SYNC_STAMP];
     rms_str_t                        expected;
+    rms_document_t                   document;
     ngx_http_rms_put_t              *put;
     ngx_http_rms_stamp_of_t          own;
     ngx_http_rms_shared_document_t  *stored;
@@ -77,8 +78,29 @@ ngx_http_rms_sync_put(ngx_http_rms_main_conf_t *rmcf, ngx_uint_t kind,
 
     /* of a version that is not there yet Redis knows nothing */
 
+    ngx_shmtx_lock(&rmcf->zone->shpool->mutex);
+
     own.version = stored->stored;
     own.tag = (uint32_t) stored->tag;
+
+    ngx_shmtx_unlock(&rmcf->zone->shpool->mutex);
+
+    /*
+     * a list takes the place of the version it was made of, and no other:
+     * another worker may have taken a newer one since that was read
+     */
+
+    if (kind == NGX_HTTP_RMS_LIST) {
+
+        if (rms_document_decode(bytes, &document) != RMS_OK) {
+            return NULL;
+        }
+
+        if (own.version != document.version - 1) {
+            own.version = document.version - 1;
+            own.tag = 0;
+        }
+    }
 
     ngx_http_rms_sync_stamp_text(&own, buf, &expected);
 
